@@ -1,0 +1,60 @@
+/* buf.h - a growing run of bytes with a ceiling. */
+#ifndef SLUICE_BUF_H
+#define SLUICE_BUF_H
+
+#include "common/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A zeroed buf is valid and empty; set .max to bound it (0: 1 GiB).
+ * data is always followed by a NUL that len does not count, once anything
+ * was added; before that data is NULL. */
+struct buf {
+	char *data;
+	size_t len;
+	size_t cap;
+	size_t max;
+};
+
+/* Reserves room for `more` bytes beyond len. Fails with ERR_STOP when memory
+ * or the ceiling is exhausted; the contents stay as they were. */
+bool buf_grow(struct buf *buf, size_t more, struct err *err) MUST_CHECK;
+bool buf_add(struct buf *buf, const void *data, size_t len, struct err *err)
+	MUST_CHECK;
+bool buf_add_str(struct buf *buf, const char *text, struct err *err) MUST_CHECK;
+bool buf_add_char(struct buf *buf, char c, struct err *err) MUST_CHECK;
+bool buf_printf(struct buf *buf, struct err *err, const char *fmt, ...)
+	PRINTF_LIKE(3, 4) MUST_CHECK;
+
+/* Big-endian integers, as PostgreSQL and AMQP want them. */
+bool buf_add_u16(struct buf *buf, uint16_t value, struct err *err) MUST_CHECK;
+bool buf_add_u32(struct buf *buf, uint32_t value, struct err *err) MUST_CHECK;
+bool buf_add_u64(struct buf *buf, uint64_t value, struct err *err) MUST_CHECK;
+
+/* LEB128: 7 bits a byte, least significant first. */
+bool buf_add_varint(struct buf *buf, uint64_t value, struct err *err)
+	MUST_CHECK;
+
+/* Reads one varint at *pos of data[0..len); moves *pos. False when cut short
+ * or longer than 64 bits. */
+bool varint_read(const void *data, size_t len, size_t *pos, uint64_t *value)
+	MUST_CHECK;
+
+/* Empties without giving memory back. */
+void buf_reset(struct buf *buf);
+/* Gives memory back; leaves a valid empty buf with the same ceiling. */
+void buf_clear(struct buf *buf);
+/* The caller now owns the bytes (free()); the buf is empty. NULL if empty. */
+char *buf_take(struct buf *buf);
+
+/* Adds data with control bytes, invalid UTF-8, quotes and backslashes shown
+ * as escapes (\n, \x1b, \"), so that a hostile name stays one harmless line. */
+bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
+	struct err *err) MUST_CHECK;
+
+/* Length in bytes of the UTF-8 sequence at text[0..len), 0 if not valid
+ * (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+size_t utf8_length(const char *text, size_t len);
+
+#endif

@@ -1,0 +1,113 @@
+/* config.h - the settings: default < sluice.yaml < environment < flags. */
+#ifndef SLUICE_CONFIG_H
+#define SLUICE_CONFIG_H
+
+#include "common/buf.h"
+#include "common/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who asks: each has its own PostgreSQL role or RabbitMQ user. */
+struct account {
+	char *user;
+	char *password;      /* may be NULL */
+	char *password_file; /* read by config_password when password is NULL */
+};
+
+struct config {
+	char *config_file; /* the sluice.yaml that was read; NULL: none */
+
+	/* folders and files; relative ones count from sluice.yaml's folder */
+	char *raw_dir;       /* people drop files below raw_dir/<directory>/ */
+	char *processed_dir; /* raw_dir/processed */
+	char *failed_dir;    /* raw_dir/failed */
+	char *state_file;    /* the producer's SQLite */
+	char *pipelines_dir;
+	char *schema_dir; /* sql/schema */
+	char *models_dir; /* sql/models */
+	char *sample_file;
+
+	/* PostgreSQL */
+	char *database_host; /* name, address or socket folder */
+	int64_t database_port;
+	char *database_name;
+	char *database_sslmode;
+	char *database_sslrootcert;
+	struct account owner, loader, reader;
+	int64_t connect_timeout_secs;
+	int64_t lock_timeout_ms;
+	int64_t statement_timeout_ms;
+
+	/* RabbitMQ */
+	char *broker_host;
+	int64_t broker_port;
+	char *broker_vhost;
+	char *broker_api; /* management URL, for `sluice apply` only */
+	bool broker_tls;
+	char *broker_cacert;
+	int64_t heartbeat_secs;
+	int64_t queue_max_bytes; /* of each pipeline's queue */
+	struct account admin, producer, consumer, foreign, tap;
+
+	/* producer */
+	int64_t settle_secs;
+	int64_t rescan_secs;
+	int64_t max_file_bytes;
+	int64_t max_record_bytes;
+	int64_t chunk_records;
+	int64_t chunk_bytes;
+	int64_t confirm_window; /* unconfirmed messages in flight */
+
+	/* consumer */
+	int64_t batch_rows;
+	int64_t batch_bytes;
+	int64_t prefetch;
+	int64_t max_message_bytes; /* larger foreign messages are rejects */
+
+	/* logs */
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/* A "name=value" pair from the command line (--set name=value, --name value);
+ * NULL name ends a list. */
+struct config_flag {
+	const char *name;
+	const char *value;
+};
+
+/* Reads defaults, then file (NULL: $SLUICE_CONFIG, else ./sluice.yaml when it
+ * exists), then the environment, then flags. Fails with ERR_STOP/EXIT_CONFIG
+ * and file:line:column for an unknown key, a bad unit or range. */
+bool config_load(struct config *config, const char *file,
+	const struct config_flag *flags, struct err *err) MUST_CHECK;
+void config_clear(struct config *config);
+
+/* The account's password, from the setting or its file (trailing newline
+ * cut); empty when neither is set. A file that others may read is refused. */
+bool config_password(const struct account *account, struct buf *out,
+	struct err *err) MUST_CHECK;
+
+/* One row per setting, in the order of the documentation. */
+struct setting {
+	const char *name;
+	const char *unit; /* "text", "file", "seconds", "bytes", "flag" ... */
+	const char *preset;
+	const char *help;
+	const char *env; /* further variable beside SLUICE_<NAME>, or NULL */
+	bool secret;
+	bool reload;
+};
+const struct setting *config_settings(size_t *count);
+/* The value in force as text; a secret shows as "***" when it is set.
+ * *source says where it came from: "default", "sluice.yaml:12",
+ * "environment", "flag" (borrowed until config_clear). */
+bool config_value(const struct config *config, size_t setting,
+	struct buf *out, const char **source, struct err *err) MUST_CHECK;
+
+/* docs/CONFIG.md, made from the table. */
+bool config_document(struct buf *out, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,190 @@
+/* hash.c - SHA-256, CRC-32C and random UUIDs (the door to libcrypto). */
+#include "common/hash.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct sha256 {
+	EVP_MD_CTX *ctx;
+};
+
+static bool start(struct sha256 *hash)
+{
+	return EVP_DigestInit_ex(hash->ctx, EVP_sha256(), NULL) == 1;
+}
+
+struct sha256 *sha256_new(struct err *err)
+{
+	struct sha256 *hash = calloc(1, sizeof(*hash));
+
+	if (hash != NULL)
+		hash->ctx = EVP_MD_CTX_new();
+	if (hash == NULL || hash->ctx == NULL || !start(hash)) {
+		sha256_free(hash);
+		err_memory(err);
+		return NULL;
+	}
+	return hash;
+}
+
+void sha256_free(struct sha256 *hash)
+{
+	if (hash == NULL)
+		return;
+	EVP_MD_CTX_free(hash->ctx);
+	free(hash);
+}
+
+bool sha256_add(struct sha256 *hash, const void *data, size_t len,
+	struct err *err)
+{
+	return EVP_DigestUpdate(hash->ctx, data, len) == 1 || err_memory(err);
+}
+
+bool sha256_end(struct sha256 *hash, uint8_t digest[SHA256_BYTES],
+	struct err *err)
+{
+	const bool ok = EVP_DigestFinal_ex(hash->ctx, digest, NULL) == 1;
+
+	return (ok && start(hash)) || err_memory(err);
+}
+
+bool sha256_once(const void *data, size_t len, uint8_t digest[SHA256_BYTES],
+	struct err *err)
+{
+	return EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1 ||
+		err_memory(err);
+}
+
+static void hex(const uint8_t *bytes, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[2 * len] = '\0';
+}
+
+void sha256_format(const uint8_t digest[SHA256_BYTES], char out[SHA256_TEXT])
+{
+	hex(digest, SHA256_BYTES, out);
+}
+
+static uint32_t crc_table[8][256];
+
+static void crc_build(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t crc = i;
+
+		for (int bit = 0; bit < 8; bit++)
+			crc = (crc >> 1) ^ ((crc & 1) ? 0x82f63b78u : 0);
+		crc_table[0][i] = crc;
+	}
+	for (uint32_t i = 0; i < 256; i++)
+		for (int t = 1; t < 8; t++)
+			crc_table[t][i] = crc_table[0][crc_table[t - 1][i] &
+						  0xff] ^
+				(crc_table[t - 1][i] >> 8);
+}
+
+/* Eight bytes a step ("slicing by 8"). */
+uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const uint8_t *p = data;
+
+	(void)pthread_once(&once, crc_build);
+	crc = ~crc;
+	for (; len >= 8; len -= 8, p += 8) {
+		uint64_t word;
+
+		memcpy(&word, p, sizeof(word));
+		word ^= crc;
+		crc = 0;
+		for (int t = 0; t < 8; t++)
+			crc ^= crc_table[7 - t][(word >> (8 * t)) & 0xff];
+	}
+	for (; len > 0; len--, p++)
+		crc = crc_table[0][(crc ^ *p) & 0xff] ^ (crc >> 8);
+	return ~crc;
+}
+
+bool uuid_random(struct uuid *uuid, struct err *err)
+{
+	if (getrandom(uuid->bytes, sizeof(uuid->bytes), 0) !=
+		(ssize_t)sizeof(uuid->bytes))
+		return err_errno(err, ERR_STOP, "getrandom");
+	uuid->bytes[6] = (uint8_t)((uuid->bytes[6] & 0x0f) | 0x40);
+	uuid->bytes[8] = (uint8_t)((uuid->bytes[8] & 0x3f) | 0x80);
+	return true;
+}
+
+struct uuid uuid_from_digest(const uint8_t digest[SHA256_BYTES])
+{
+	struct uuid uuid;
+
+	memcpy(uuid.bytes, digest, sizeof(uuid.bytes));
+	uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x80);
+	uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3f) | 0x80);
+	return uuid;
+}
+
+void uuid_format(const struct uuid *uuid, char out[UUID_TEXT])
+{
+	static const size_t groups[] = { 4, 2, 2, 2, 6 };
+	size_t from = 0;
+
+	for (size_t g = 0; g < 5; g++) {
+		hex(uuid->bytes + from, groups[g], out);
+		out += 2 * groups[g];
+		from += groups[g];
+		if (g < 4)
+			*out++ = '-';
+	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool uuid_parse(const char *text, size_t len, struct uuid *uuid)
+{
+	size_t n = 0;
+
+	if (len != UUID_TEXT - 1)
+		return false;
+	for (size_t i = 0; i < len;) {
+		int high, low;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (text[i++] != '-')
+				return false;
+			continue;
+		}
+		high = hex_digit(text[i]);
+		low = hex_digit(text[i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		uuid->bytes[n++] = (uint8_t)(high * 16 + low);
+		i += 2;
+	}
+	return true;
+}
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}

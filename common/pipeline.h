@@ -1,0 +1,115 @@
+/* pipeline.h - what to load, from where, into which columns: the YAML file. */
+#ifndef SLUICE_PIPELINE_H
+#define SLUICE_PIPELINE_H
+
+#include "common/buf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum column_type {
+	COLUMN_TEXT,
+	COLUMN_INTEGER,     /* int8 */
+	COLUMN_NUMERIC,
+	COLUMN_DOUBLE,
+	COLUMN_BOOLEAN,
+	COLUMN_TIMESTAMP,   /* without time zone, UTC */
+	COLUMN_TIMESTAMPTZ,
+	COLUMN_DATE,
+	COLUMN_UUID,
+	COLUMN_JSON,        /* jsonb */
+};
+
+struct column {
+	char *name;
+	enum column_type type;
+	char **path; /* decoded steps of the JSON Pointer (RFC 6901) */
+	size_t path_len;
+	size_t max_length; /* code points; 0: no limit */
+	bool required;
+	bool empty_as_null;
+	bool coerce;
+	bool key;
+};
+
+enum unknown_rule { UNKNOWN_IGNORE, UNKNOWN_KEEP, UNKNOWN_REJECT };
+enum keep_kind { KEEP_ALL, KEEP_DAYS, KEEP_LOADS };
+enum duplicate_rule { DUPLICATES_LOAD, DUPLICATES_SKIP };
+
+#define COLUMN_NONE SIZE_MAX
+
+struct dataset {
+	const struct pipeline *pipeline;
+	char *name;
+	char *directory; /* below raw_dir; NULL for a derived dataset */
+	char *pattern;   /* shell pattern of file names */
+	enum duplicate_rule duplicates;
+	int64_t chunk_records; /* 0: the setting's */
+	int64_t chunk_bytes;   /* 0: the setting's */
+	char *schema;    /* of the tables, "raw" */
+	char *table;     /* master, without schema; delta is <table>_delta */
+	struct column *columns;
+	size_t column_count;
+	size_t *keys;    /* indexes into columns, in the key's order */
+	size_t key_count;
+	size_t newest;   /* index or COLUMN_NONE */
+	size_t date;     /* index or COLUMN_NONE */
+	enum keep_kind delta_keep;
+	int64_t delta_keep_count;
+	enum unknown_rule unknown;
+	char *from;      /* derived: the dataset of the same pipeline, or NULL */
+	char ***each;    /* derived: pointers, decoded steps; NULL-terminated */
+	size_t each_count;
+};
+
+struct pipeline {
+	char *name;
+	char *file;
+	struct dataset *datasets;
+	size_t dataset_count;
+	char **models; /* names of sql/models/<pipeline>/<name>.sql */
+	size_t model_count;
+	/* tests: kept as read, run by `sluice test-data` */
+	struct pipeline_test *tests;
+	size_t test_count;
+};
+
+struct pipeline_test {
+	char *table;
+	char *column; /* may be NULL */
+	char *test;
+	int line;
+};
+
+struct pipeline_set {
+	struct pipeline *pipelines; /* sorted by name */
+	size_t count;
+};
+
+/* Reads one file. Errors: ERR_STOP, EXIT_CONFIG, "<file>:<line>:<column>: ..."
+ * with what is allowed instead. All names are checked: pipeline, dataset,
+ * column, table and schema names match [a-z][a-z0-9_]{0,50}. */
+bool pipeline_read(const char *file, struct pipeline *pipeline,
+	struct err *err) MUST_CHECK;
+/* The same from memory; file is only for messages. */
+bool pipeline_parse(const char *text, size_t len, const char *file,
+	struct pipeline *pipeline, struct err *err) MUST_CHECK;
+void pipeline_clear(struct pipeline *pipeline);
+
+/* All *.yaml of a folder; names, directories and tables must be unique. */
+bool pipeline_set_read(const char *dir, struct pipeline_set *set,
+	struct err *err) MUST_CHECK;
+void pipeline_set_clear(struct pipeline_set *set);
+
+/* NULL when there is none. */
+const struct pipeline *pipeline_find(const struct pipeline_set *set,
+	const char *name);
+const struct dataset *dataset_find(const struct pipeline *pipeline,
+	const char *name);
+
+/* The type as pipeline files and PostgreSQL spell it. */
+const char *column_type_name(enum column_type type);
+const char *column_type_sql(enum column_type type);
+
+#endif

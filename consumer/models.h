@@ -1,0 +1,83 @@
+/* models.h - the modelled schema: read, ordered, kept in step with the master.
+ *
+ * A model is sql/models/<pipeline>/<name>.sql: one select with a head comment
+ * of "-- key: value" lines: materialized (incremental | table | view), grain
+ * (the output columns that make a row unique), depends (other models or
+ * tables), description; incremental ones also `rows` (the output column that
+ * counts input rows; a row whose count reaches 0 vanishes). An incremental
+ * select reads one table only, groups by its grain and has only additive
+ * measures (count, sum): the same select over the rows that appeared minus the
+ * same over those that vanished is the change. What it reads may be a master,
+ * a delta or another incremental model, so distinct counts are a chain: first
+ * one row a distinct value, then a count over those rows. */
+#ifndef SLUICE_MODELS_H
+#define SLUICE_MODELS_H
+
+#include "common/db.h"
+#include "common/pipeline.h"
+
+struct models; /* every model of a pipeline set, in dependency order */
+
+/* Reads and orders the files below models_dir. A missing file, an unknown
+ * head key, a cycle (its path is named) or an unknown dependency: ERR_STOP,
+ * EXIT_CONFIG with file and line. */
+struct models *models_read(const char *models_dir,
+	const struct pipeline_set *set, struct err *err);
+void models_free(struct models *models);
+
+struct model_info {
+	const char *pipeline;
+	const char *name;
+	const char *file;
+	const char *materialized;
+	const char *grain;
+	const char *depends;
+	const char *description;
+	const char *relation; /* "modelled"."fact_events" */
+};
+size_t models_count(const struct models *models);
+struct model_info models_info(const struct models *models, size_t at);
+
+/* -- as the owner ------------------------------------------------------ */
+
+/* The SQL that creates what is missing or whose file changed: tables with
+ * unique index on the grain (nulls not distinct), views, triggers, grants,
+ * meta.model rows. Run by `sluice apply`; --dry-run prints it. */
+bool models_apply_sql(const struct models *models, struct db *db,
+	struct buf *sql, struct err *err) MUST_CHECK;
+
+/* Builds one model (NULL: all) from scratch in one transaction each, with its
+ * sources locked against writers, and marks it fresh. May run as the loader. */
+bool models_build(const struct models *models, struct db *db,
+	const char *name, struct err *err) MUST_CHECK;
+
+/* Recomputes and compares; *different counts rows that differ over all
+ * models, each model's line is reported through say (may be NULL). */
+bool models_verify(const struct models *models, struct db *db,
+	const char *name, int64_t *different,
+	void (*say)(void *context, const struct model_info *model,
+		int64_t rows, int64_t different),
+	void *context, struct err *err) MUST_CHECK;
+
+/* -- in the consumer's transaction ------------------------------------- */
+
+/* Once per session, outside a transaction: the temporary tables into which
+ * the triggers put changed rows (emptied at each commit). Without them the
+ * triggers mark the models of the table stale. */
+bool models_session(const struct models *models, struct db *db,
+	struct err *err) MUST_CHECK;
+
+/* A dataset's delta got rows in this load. */
+struct models_delta {
+	const struct dataset *dataset;
+	const char *partition; /* quoted */
+};
+/* After the upserts: refreshes the incremental models that read what changed,
+ * in dependency order, each in a savepoint; one that fails becomes stale with
+ * its dependents (error kept) and the load goes on. False only when the
+ * session is lost or must be rolled back. */
+bool models_refresh(const struct models *models, struct db *db,
+	int64_t load_id, const struct models_delta *deltas, size_t count,
+	struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,37 @@
+/* tables.h - the SQL that follows from a dataset's columns. Pure.
+ *
+ * Master: <schema>.<table>(columns..., _source bigint, _offset bigint,
+ * _load bigint), primary key on the key columns. Delta: <schema>.<table>_delta
+ * with the same columns and _day date (the day of the load), no primary key,
+ * partitioned by _day, index on (_load). Text key columns are collate "C". */
+#ifndef SLUICE_TABLES_H
+#define SLUICE_TABLES_H
+
+#include "common/pipeline.h"
+
+/* "raw"."events" and "raw"."events_delta". */
+bool tables_master_name(const struct dataset *dataset, struct buf *out,
+	struct err *err) MUST_CHECK;
+bool tables_delta_name(const struct dataset *dataset, struct buf *out,
+	struct err *err) MUST_CHECK;
+
+/* create table statements, grants, change-capturing triggers (models.h), the
+ * meta.dataset row: everything `sluice apply` runs for a dataset that has no
+ * tables yet. */
+bool tables_create_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err) MUST_CHECK;
+
+/* COPY <partition> (<columns>, _source, _offset, _load) from stdin binary.
+ * partition is already quoted. */
+bool tables_copy_sql(const struct dataset *dataset, const char *partition,
+	struct buf *sql, struct err *err) MUST_CHECK;
+
+/* The one upsert. Reads the rows of load $1 from partition (quoted) and the
+ * claims of this batch's sources: $2 bigint[] source ids, $3 int[] their rank
+ * by (claimed_at, drop_id). Keeps one row a key, in key order; updates where
+ * the new version is greater in (newest nulls first; claimed_at; drop id;
+ * offset) and differs. Returns one row: inserted, updated (bigints). */
+bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
+	struct buf *sql, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,52 @@
+/* test_hash.c - digests and UUIDs against published vectors. */
+#include "common/hash.h"
+
+#include <CUnit/CUnit.h>
+#include <string.h>
+
+static void sha256_vector(void)
+{
+	uint8_t digest[SHA256_BYTES];
+	char text[SHA256_TEXT];
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(sha256_once("abc", 3, digest, &err));
+	sha256_format(digest, text);
+	CU_ASSERT_STRING_EQUAL(text,
+		"ba7816bf8f01cfea414140de5dae2223"
+		"b00361a396177a9cb410ff61f20015ad");
+}
+
+static void crc32c_vectors(void)
+{
+	const char *digits = "123456789";
+	uint8_t zeros[32] = { 0 };
+
+	CU_ASSERT_EQUAL(crc32c(0, digits, 9), 0xe3069283u);
+	CU_ASSERT_EQUAL(crc32c(0, zeros, 32), 0x8a9136aau);
+	CU_ASSERT_EQUAL(crc32c(crc32c(0, digits, 4), digits + 4, 5),
+		0xe3069283u);
+}
+
+static void uuids_round_trip(void)
+{
+	struct uuid a, b;
+	char text[UUID_TEXT];
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(uuid_random(&a, &err));
+	uuid_format(&a, text);
+	CU_ASSERT_EQUAL(text[14], '4');
+	CU_ASSERT_TRUE(uuid_parse(text, strlen(text), &b));
+	CU_ASSERT_TRUE(uuid_equal(&a, &b));
+	CU_ASSERT_FALSE(uuid_parse(text, 35, &b));
+	text[8] = '0';
+	CU_ASSERT_FALSE(uuid_parse(text, 36, &b));
+}
+
+CU_TestInfo hash_tests[] = {
+	{ "SHA-256 of abc", sha256_vector },
+	{ "CRC-32C vectors of RFC 3720", crc32c_vectors },
+	{ "UUIDs are version 4 and round-trip", uuids_round_trip },
+	CU_TEST_INFO_NULL,
+};
