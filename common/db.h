@@ -3,7 +3,9 @@
  * Sessions run in UTC with client encoding UTF-8 and the timeouts asked for.
  * Errors carry the SQLSTATE in err.code and a kind by its class: 08 40 53 55
  * 57 ERR_RETRY; 22 23 54 ERR_REJECT; 28 3D 42501 ERR_STOP/EXIT_CONFIG; the
- * rest ERR_STOP. A lost connection is ERR_RETRY: close and open again. */
+ * rest ERR_STOP. A lost connection is ERR_RETRY: close and open again.
+ * Errors hold the server's primary message and hint only: no record values
+ * from its details, no statement, no password. */
 #ifndef SLUICE_DB_H
 #define SLUICE_DB_H
 
@@ -27,12 +29,13 @@ struct db_options {
 	int64_t lock_timeout_ms;      /* 0: none */
 	int64_t statement_timeout_ms; /* 0: none */
 	bool read_only;               /* any server will do, no writing */
+	int stop_fd; /* db_set_stop_fd from the first moment; 0: none */
 };
 
 struct db *db_open(const struct db_options *options, struct err *err);
 void db_close(struct db *db);
-/* From any thread: asks the server to cancel what runs, and makes the
- * owner's call fail soon. */
+/* From any thread: asks the server to cancel what runs, and makes the owner's
+ * call fail soon; the connection is lost by that. */
 void db_cancel(struct db *db);
 /* False when the connection is known to be lost. */
 bool db_alive(const struct db *db);
@@ -88,14 +91,17 @@ bool db_copy_put(struct db *db, const void *data, size_t len, struct err *err)
 	MUST_CHECK;
 bool db_copy_end(struct db *db, int64_t *rows, struct err *err) MUST_CHECK;
 
-/* "a""b": appends a quoted identifier. Text must be valid UTF-8, no NUL. */
+/* "a""b": appends a quoted identifier: 1 to 63 bytes of valid UTF-8, else
+ * ERR_REJECT. */
 bool sql_add_ident(struct buf *sql, const char *name, struct err *err)
 	MUST_CHECK;
 /* 'a''b': appends a quoted literal, safe whatever
  * standard_conforming_strings says. */
 bool sql_add_literal(struct buf *sql, const char *text, struct err *err)
 	MUST_CHECK;
-/* {"a","b"}: a PostgreSQL array as text, for parameters. */
+/* {"a","b"}: a PostgreSQL array as text, for parameters. Every call leaves a
+ * complete array (the closing brace moves); of none the caller writes "{}".
+ * NULL text adds a null. After a failure the array is not to be used. */
 bool sql_add_array_item(struct buf *array, const char *text, size_t len,
 	struct err *err) MUST_CHECK;
 
