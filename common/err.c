@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool set(struct err *err, enum err_kind kind, int exit_code,
-	const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static bool set(struct err *err,
+	enum err_kind kind, int exit_code, const char *fmt, va_list args)
 {
 	err->kind = kind;
 	err->exit_code = exit_code;
@@ -31,7 +31,7 @@ bool err_stop(struct err *err, enum exit_code code, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	set(err, ERR_STOP, code, fmt, args);
+	set(err, ERR_STOP, (int)code, fmt, args);
 	va_end(args);
 	return false;
 }
