@@ -1,7 +1,12 @@
 /* envelope.h - the message: what stands beside a chunk's bytes.
  *
  * message_id = <drop id>:<lo>-<hi>; ranges are bytes of the decompressed
- * source, half-open. Pure: encodes to and decodes from struct message. */
+ * source, half-open. Only a manifest's may be empty: two messages of one
+ * source never share an id. Pure: encodes to and decodes from struct message.
+ *
+ * The body of a chunk is its records, each followed by one line feed and
+ * holding none itself; of a reject the first REJECT_BYTES_MAX of the refused
+ * bytes; of a manifest nothing. */
 #ifndef SLUICE_ENVELOPE_H
 #define SLUICE_ENVELOPE_H
 
@@ -16,6 +21,9 @@
 #define ENVELOPE_ID_TEXT 128
 #define ENVELOPE_HEADERS 24
 #define ENVELOPE_NAME_MAX 4096
+#define ENVELOPE_CODE_MAX 64
+#define ENVELOPE_REASON_MAX 1024
+#define ENVELOPE_INDEX_MAX 98304 /* all headers must fit one AMQP frame */
 #define REJECT_BYTES_MAX 65536 /* of a bad record kept */
 
 #define EXCHANGE "sluice"
@@ -77,8 +85,8 @@ struct envelope {
 	struct bytes index;
 
 	/* reject: body = its first REJECT_BYTES_MAX bytes */
-	struct bytes code;       /* reason code */
-	struct bytes reason;     /* plain words */
+	struct bytes code;       /* reason code: a-z 0-9 _ */
+	struct bytes reason;     /* plain words: UTF-8 without controls */
 	uint64_t line, column;   /* of the fault, from 1 */
 	uint64_t offset;         /* where the refused bytes start */
 	uint64_t length;         /* how many they are */
