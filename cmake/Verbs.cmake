@@ -19,6 +19,14 @@ function(sluice_program name)
   install(TARGETS ${name} RUNTIME)
 endfunction()
 
+# sluice_tool(NAME SOURCES... [LINK TARGETS...]): a program of tests or bench,
+# never installed.
+function(sluice_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} sluice_flags)
+endfunction()
+
 # sluice_suite(PREFIX PROGRAM SOURCES... SUITES NAMES... LINK TARGETS...):
 # a CUnit program; ctest shows each suite as PREFIX.NAME.
 function(sluice_suite prefix program)

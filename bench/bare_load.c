@@ -1,0 +1,213 @@
+/* bare_load.c - the limit: the same rows into the same tables with nothing
+ * else around. Everything is parsed and encoded before the clock starts; then
+ * for each batch: begin, COPY into the delta, the upsert, the models if the
+ * dataset has any, commit.
+ *
+ * usage: bare_load PIPELINE DATASET FILE [BATCH_ROWS]
+ * FILE has one event a line (array brackets and commas are tolerated).
+ * Prints "rows SECONDS rate". */
+#include "common/clock.h"
+#include "common/config.h"
+#include "common/db.h"
+#include "consumer/copybin.h"
+#include "consumer/models.h"
+#include "consumer/tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_BATCHES 4096
+
+struct bare {
+	struct config config;
+	struct pipeline_set set;
+	const struct dataset *dataset;
+	struct models *models;
+	struct db *db;
+	struct buf batches[MAX_BATCHES];
+	size_t batch_count;
+	size_t batch_rows;
+	int64_t rows;
+	char partition[256];
+};
+
+static bool open_session(struct bare *bare, struct err *err)
+{
+	struct buf password = { 0 };
+
+	if (config_password(&bare->config.loader, &password, err)) {
+		const struct db_options options = {
+			.host = bare->config.database_host,
+			.port = (int)bare->config.database_port,
+			.name = bare->config.database_name,
+			.user = bare->config.loader.user,
+			.password = password.data,
+			.application = "bare load",
+			.connect_timeout_secs = 5,
+		};
+
+		bare->db = db_open(&options, err);
+	}
+	buf_clear(&password);
+	return bare->db != NULL;
+}
+
+static bool find_partition(struct bare *bare, struct err *err)
+{
+	struct db_result *result = NULL;
+	char name[128];
+	const char *values[] = { name };
+
+	(void)snprintf(name, sizeof(name), "%s.%s",
+		bare->dataset->pipeline->name, bare->dataset->name);
+	if (!db_query(bare->db,
+		    "select meta.delta_partition($1, current_date)", 1, values,
+		    &result, err))
+		return false;
+	(void)snprintf(bare->partition, sizeof(bare->partition), "%s",
+		db_value(result, 0, 0));
+	db_result_free(result);
+	return db_exec(bare->db,
+		"insert into meta.source (drop_id, pipeline, dataset, kind,"
+		" name, claimed_at) values (gen_random_uuid(), 'bench',"
+		" 'bench', 'file', 'bare', now())", err);
+}
+
+static bool encode_line(struct bare *bare, struct rowmap *map, char *line,
+	int64_t offset, struct err *err)
+{
+	struct cell cells[64];
+	struct row_fault fault;
+	char *start = strchr(line, '{'), *end = strrchr(line, '}');
+	struct buf *out;
+	int64_t extra[3];
+
+	if (start == NULL || end == NULL)
+		return true;
+	if ((size_t)bare->rows % bare->batch_rows == 0) {
+		if (bare->batch_count == MAX_BATCHES)
+			return err_set(err, ERR_STOP, "too many batches");
+		out = &bare->batches[bare->batch_count++];
+		if (!copybin_header(out, err))
+			return false;
+	}
+	out = &bare->batches[bare->batch_count - 1];
+	extra[0] = 1;
+	extra[1] = offset;
+	extra[2] = (int64_t)bare->batch_count;
+	if (rowmap_record(map, start, (size_t)(end - start) + 1, cells, &fault,
+		    err) != ROW_OK)
+		return err_set(err, ERR_STOP, "a bad record at %jd",
+			(intmax_t)offset);
+	bare->rows++;
+	return copybin_row(out, cells, rowmap_width(map), extra, 3, err);
+}
+
+static bool encode_file(struct bare *bare, const char *name, struct err *err)
+{
+	struct rowmap *map = rowmap_new(bare->dataset, err);
+	FILE *file = fopen(name, "r");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t got;
+	int64_t offset = 0;
+	bool ok = file != NULL && map != NULL;
+
+	while (ok && (got = getline(&line, &cap, file)) > 0) {
+		ok = encode_line(bare, map, line, offset, err);
+		offset += got;
+	}
+	for (size_t i = 0; ok && i < bare->batch_count; i++)
+		ok = copybin_trailer(&bare->batches[i], err);
+	free(line);
+	if (file != NULL)
+		(void)fclose(file);
+	rowmap_free(map);
+	return ok;
+}
+
+static bool load_batch(struct bare *bare, size_t at, const char *copy,
+	const char *upsert, struct err *err)
+{
+	const struct models_delta delta = { bare->dataset, bare->partition };
+	const struct buf *batch = &bare->batches[at];
+	char load_id[32];
+	const char *values[] = { load_id, "{1}", "{1}" };
+	int64_t rows;
+
+	(void)snprintf(load_id, sizeof(load_id), "%zu", at + 1);
+	return db_begin(bare->db, err) &&
+		db_copy_begin(bare->db, copy, err) &&
+		db_copy_put(bare->db, batch->data, batch->len, err) &&
+		db_copy_end(bare->db, &rows, err) &&
+		db_query(bare->db, upsert, 3, values, NULL, err) &&
+		models_refresh(bare->models, bare->db, (int64_t)at + 1, &delta,
+			1, err) &&
+		db_commit(bare->db, err);
+}
+
+static bool load_all(struct bare *bare, struct err *err)
+{
+	struct buf copy = { 0 }, upsert = { 0 };
+	int64_t started;
+	double secs;
+	bool ok = tables_copy_sql(bare->dataset, bare->partition, &copy, err) &&
+		tables_upsert_sql(bare->dataset, bare->partition, &upsert,
+			err) &&
+		models_session(bare->models, bare->db, err);
+
+	started = clock_now_us();
+	for (size_t i = 0; ok && i < bare->batch_count; i++)
+		ok = load_batch(bare, i, copy.data, upsert.data, err);
+	secs = (double)(clock_now_us() - started) / 1e6;
+	if (ok)
+		printf("%jd %.3f %.0f\n", (intmax_t)bare->rows, secs,
+			(double)bare->rows / secs);
+	buf_clear(&copy);
+	buf_clear(&upsert);
+	return ok;
+}
+
+static bool run(struct bare *bare, char **argv, struct err *err)
+{
+	const struct pipeline *pipeline;
+
+	if (!config_load(&bare->config, NULL, NULL, err) ||
+		!pipeline_set_read(bare->config.pipelines_dir, &bare->set, err))
+		return false;
+	pipeline = pipeline_find(&bare->set, argv[1]);
+	bare->dataset =
+		pipeline != NULL ? dataset_find(pipeline, argv[2]) : NULL;
+	if (bare->dataset == NULL)
+		return err_set(err, ERR_STOP, "no dataset %s.%s", argv[1],
+			argv[2]);
+	bare->models = models_read(bare->config.models_dir, &bare->set, err);
+	return bare->models != NULL && open_session(bare, err) &&
+		find_partition(bare, err) && encode_file(bare, argv[3], err) &&
+		load_all(bare, err);
+}
+
+int main(int argc, char **argv)
+{
+	static struct bare bare;
+	struct err err = { 0 };
+	bool ok;
+
+	if (argc < 4) {
+		(void)fprintf(stderr, "usage: %s PIPELINE DATASET FILE "
+				      "[BATCH_ROWS]\n", argv[0]);
+		return 64;
+	}
+	bare.batch_rows = argc > 4 ? strtoull(argv[4], NULL, 10) : 50000;
+	ok = run(&bare, argv, &err);
+	if (!ok)
+		(void)fprintf(stderr, "bare_load: %s\n", err.text);
+	for (size_t i = 0; i < bare.batch_count; i++)
+		buf_clear(&bare.batches[i]);
+	db_close(bare.db);
+	models_free(bare.models);
+	pipeline_set_clear(&bare.set);
+	config_clear(&bare.config);
+	return ok ? 0 : err_exit_code(&err);
+}

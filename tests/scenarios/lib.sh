@@ -1,0 +1,218 @@
+# lib.sh - what every scenario shares: a database, a virtual host and folders
+# of its own on the test servers, the two daemons, and checks.
+#
+# A scenario is a bash file that sources this one, calls scenario_begin, does
+# what a user or a fault would do, states claims with `check`, and ends with
+# scenario_end. Waiting is always for a condition, with a deadline.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+bin=${SLUICE_BIN:-$top/build/dev/bin}
+servers=${SLUICE_TEST_DIR:-$top/build/dev/services}
+shared=$top/../shared/data
+checks=0
+failures=0
+deadline_secs=${SLUICE_TEST_DEADLINE:-60}
+
+note() {
+	printf '%s\n' "$*"
+}
+
+# check CLAIM GOT WANT
+check() {
+	checks=$((checks + 1))
+	if [ "$2" = "$3" ]; then
+		note "ok: $1"
+	else
+		failures=$((failures + 1))
+		note "NOT OK: $1"
+		note "  got:  $2"
+		note "  want: $3"
+	fi
+}
+
+# check_has CLAIM TEXT PART: PART occurs in TEXT
+check_has() {
+	case $2 in
+	*"$3"*) check "$1" yes yes ;;
+	*) check "$1" "${2:0:2000}" "something with: $3" ;;
+	esac
+}
+
+# as_daemon COMMAND...: as the unprivileged user that owns the servers, when
+# that user can reach the programs; as ourselves otherwise.
+as_daemon() {
+	if [ -n "$run_as" ]; then
+		exec setpriv --reuid "$run_as" --regid "$run_group" --init-groups "$@"
+	fi
+	exec "$@"
+}
+
+find_user() {
+	local owner
+	owner=$(stat -c %U "$servers")
+	run_as='' run_group=''
+	if [ "$(id -u)" = 0 ] && [ "$owner" != root ] &&
+		setpriv --reuid "$owner" --regid "$(stat -c %G "$servers")" --init-groups \
+			test -x "$bin/sluice-producer" -a -r "$top/pipelines/events.yaml"; then
+		run_as=$owner
+		run_group=$(stat -c %G "$servers")
+	fi
+}
+
+# scenario_begin NAME: everything of its own, schema and topology applied.
+scenario_begin() {
+	name=$1
+	if [ ! -f "$servers/sluice.yaml" ]; then
+		note "skipped: no test servers at $servers"
+		[ "${SLUICE_TEST_REQUIRE:-0}" = 1 ] && exit 1
+		exit 77
+	fi
+	work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-$name.XXXXXX")
+	mkdir -p "$work/raw" "$work/state" "$work/pipelines"
+	cp "$top"/pipelines/*.yaml "$work/pipelines/"
+	export SLUICE_CONFIG=$servers/sluice.yaml
+	export SLUICE_RAW_DIR=$work/raw SLUICE_PROCESSED_DIR=$work/raw/processed
+	export SLUICE_FAILED_DIR=$work/raw/failed
+	export SLUICE_STATE_FILE=$work/state/producer.db
+	export SLUICE_PIPELINES_DIR=$work/pipelines
+	export SLUICE_SCHEMA_DIR=$top/sql/schema SLUICE_MODELS_DIR=$top/sql/models
+	export SLUICE_SETTLE_SECS=1 SLUICE_RESCAN_SECS=1
+	producer_pid='' consumer_pid=''
+	find_user
+	[ -z "$run_as" ] || chown -R "$run_as:$run_group" "$work"
+	trap scenario_clean EXIT
+	create_database
+	SLUICE_DATABASE_NAME=s_$name SLUICE_BROKER_VHOST=s_$name
+	export SLUICE_DATABASE_NAME SLUICE_BROKER_VHOST
+	"$bin/sluice" apply >"$work/apply.log" 2>&1 ||
+		{ cat "$work/apply.log"; exit 1; }
+	owner_url=$(setting database_owner_url)
+}
+
+# setting NAME: a value of `sluice config show --json --show-secrets`
+setting() {
+	"$bin/sluice" --json config show --show-secrets |
+		sed -n "s/^ *\"$1\": *\"\(.*\)\",\{0,1\}\$/\1/p" | head -n 1
+}
+
+create_database() {
+	local url
+	url=$(setting database_owner_url)
+	psql -qX "$url" -c "drop database if exists s_$name with (force)" \
+		-c "create database s_$name" >/dev/null
+}
+
+scenario_clean() {
+	local code=$?
+	trap - EXIT
+	kill_daemon "$producer_pid" KILL
+	kill_daemon "$consumer_pid" KILL
+	if [ "$code" != 0 ] || [ "$failures" != 0 ]; then
+		tail -n 25 "$work"/*.log 2>/dev/null || true
+	fi
+	drop_database
+	rm -rf "$work"
+	exit "$code"
+}
+
+drop_database() {
+	local url api user password
+	url=$(SLUICE_DATABASE_NAME='' setting database_owner_url)
+	unset SLUICE_DATABASE_NAME
+	url=$(setting database_owner_url)
+	psql -qX "$url" -c "drop database if exists s_$name with (force)" \
+		>/dev/null 2>&1 || true
+}
+
+scenario_end() {
+	note "$checks checks, $failures failed"
+	[ "$checks" -gt 0 ] && [ "$failures" = 0 ]
+}
+
+# q SQL: one value or lines, unaligned, as the owner
+q() {
+	psql -qXAt -F '|' "$owner_url" -c "$1"
+}
+
+producer_start() {
+	(as_daemon "$bin/sluice-producer" "$@") >>"$work/producer.log" 2>&1 &
+	producer_pid=$!
+}
+
+consumer_start() {
+	(as_daemon "$bin/sluice-consumer" "$@") >>"$work/consumer.log" 2>&1 &
+	consumer_pid=$!
+}
+
+# kill_daemon PID [SIGNAL]: and wait until it is gone
+kill_daemon() {
+	[ -n "$1" ] || return 0
+	kill -"${2:-TERM}" "$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
+}
+
+producer_stop() {
+	kill_daemon "$producer_pid" "${1:-TERM}"
+	producer_pid=''
+}
+
+consumer_stop() {
+	kill_daemon "$consumer_pid" "${1:-TERM}"
+	consumer_pid=''
+}
+
+# drop FILE [FOLDER [NAME]]: as a user's `cp` and `mv` would
+drop() {
+	local folder=$work/raw/${2:-events} file=${3:-$(basename "$1")}
+	mkdir -p "$folder"
+	cp "$1" "$folder/.incoming-$file"
+	if [ -n "$run_as" ]; then
+		chown "$run_as:$run_group" "$folder" "$folder/.incoming-$file"
+	fi
+	mv "$folder/.incoming-$file" "$folder/$file"
+}
+
+# eventually CLAIM SQL WANT: until the query says so, or the deadline
+eventually() {
+	local got='' end=$((SECONDS + deadline_secs))
+	while [ "$SECONDS" -lt "$end" ]; do
+		got=$(q "$2" 2>&1) || true
+		[ "$got" = "$3" ] && break
+		sleep 0.1
+	done
+	check "$1" "$got" "$3"
+}
+
+# until_true COMMAND...: until it succeeds, or the deadline
+until_true() {
+	local end=$((SECONDS + deadline_secs))
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+complete_sources="select count(*) from meta.source where completed_at is not null"
+
+# What must hold whenever nothing is under way (every scenario's last words).
+check_invariants() {
+	check "every source is complete" \
+		"$(q "select count(*) from meta.source where completed_at is null")" 0
+	check "sources conserve their records" "$(q "select count(*) from meta.source
+		where manifest_records is distinct from
+			inserted + updated + unchanged + rejected")" 0
+	check "ledger ranges tile every source" "$(q "select count(*) from (
+		select drop_id, dataset, lo,
+			lag(hi, 1, 0::bigint) over (partition by drop_id, dataset
+				order by lo, hi) as reached
+		from meta.chunk where replay = 0) t where lo <> reached")" 0
+	check "reader rejects and their ledger rows agree" "$(q "select
+		(select count(*) from meta.chunk where kind = 'r') -
+		(select count(*) from meta.reject where stage = 'reader')")" 0
+	check "models equal a full recomputation" \
+		"$("$bin/sluice" models verify >"$work/verify.log" 2>&1 && echo same ||
+			cat "$work/verify.log")" same
+}
