@@ -30,7 +30,8 @@ bool tables_copy_sql(const struct dataset *dataset, const char *partition,
  * claims of this batch's sources: $2 bigint[] source ids, $3 int[] their rank
  * by (claimed_at, drop_id). Keeps one row a key, in key order; updates where
  * the new version is greater in (newest nulls first; claimed_at; drop id;
- * offset) and differs. Returns one row: inserted, updated (bigints). */
+ * offset) and differs. Returns one row for each source of which a row won:
+ * _source, inserted, updated (bigints); a receipt counts by source. */
 bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
 	struct buf *sql, struct err *err) MUST_CHECK;
 
