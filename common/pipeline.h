@@ -24,9 +24,10 @@ enum column_type {
 struct column {
 	char *name;
 	enum column_type type;
-	char **path; /* decoded steps of the JSON Pointer (RFC 6901) */
+	char **path; /* decoded steps of the JSON Pointer (RFC 6901); none:
+		      * the whole record, for a json column */
 	size_t path_len;
-	size_t max_length; /* code points; 0: no limit */
+	size_t max_length; /* text: code points; 0: no limit */
 	bool required;
 	bool empty_as_null;
 	bool coerce;
@@ -43,7 +44,8 @@ struct dataset {
 	const struct pipeline *pipeline;
 	char *name;
 	char *directory; /* below raw_dir; NULL for a derived dataset */
-	char *pattern;   /* shell pattern of file names */
+	char **patterns; /* shell patterns of file names: one must match */
+	size_t pattern_count;
 	enum duplicate_rule duplicates;
 	int64_t chunk_records; /* 0: the setting's */
 	int64_t chunk_bytes;   /* 0: the setting's */
@@ -59,7 +61,8 @@ struct dataset {
 	int64_t delta_keep_count;
 	enum unknown_rule unknown;
 	char *from;      /* derived: the dataset of the same pipeline, or NULL */
-	char ***each;    /* derived: pointers, decoded steps; NULL-terminated */
+	char ***each;    /* derived: pointers, each its decoded steps, then NULL;
+			  * no step at all: the record itself */
 	size_t each_count;
 };
 
@@ -89,7 +92,10 @@ struct pipeline_set {
 
 /* Reads one file. Errors: ERR_STOP, EXIT_CONFIG, "<file>:<line>:<column>: ..."
  * with what is allowed instead. All names are checked: pipeline, dataset,
- * column, table and schema names match [a-z][a-z0-9_]{0,50}. */
+ * column and schema names match [a-z][a-z0-9_]{0,50}, table names
+ * [a-z][a-z0-9_]{0,47} (so that <table>_delta_YYYYMMDD is a name as well).
+ * Key columns are required, whether the file says so or not. A dataset points
+ * at its pipeline, so the struct must stay where it was filled. */
 bool pipeline_read(const char *file, struct pipeline *pipeline,
 	struct err *err) MUST_CHECK;
 /* The same from memory; file is only for messages. */
@@ -97,7 +103,8 @@ bool pipeline_parse(const char *text, size_t len, const char *file,
 	struct pipeline *pipeline, struct err *err) MUST_CHECK;
 void pipeline_clear(struct pipeline *pipeline);
 
-/* All *.yaml of a folder; names, directories and tables must be unique. */
+/* All *.yaml of a folder (names with a leading dot excepted); pipeline names
+ * and tables must be unique, and no directory may lie inside another. */
 bool pipeline_set_read(const char *dir, struct pipeline_set *set,
 	struct err *err) MUST_CHECK;
 void pipeline_set_clear(struct pipeline_set *set);
