@@ -238,6 +238,11 @@ static void bytes_are_bounded(void)
 	add(&b, 1, 1);
 	CU_ASSERT_FALSE(window_room(b.window, &b.lanes[1]));
 	window_free(b.window);
+	bench_init(&b, 64, 100);
+	add(&b, 0, 60);
+	CU_ASSERT_FALSE(window_room(b.window, &b.lanes[0]));
+	CU_ASSERT_TRUE(window_room(b.window, &b.lanes[1]));
+	window_free(b.window);
 }
 
 static void ring_closes_behind_the_oldest(void)
