@@ -84,13 +84,14 @@ user_reaches() { # FOLDER
 # A folder of the user who runs things. Root only makes what has a parent of
 # root's; below, that user makes it, so that root follows no planted link.
 make_folder() { # MODE FOLDER
-	if [ ! -d "$2" ]; then
-		as_user mkdir -p -- "$2" 2>/dev/null || mkdir -p -- "$2"
+	if [ ! -d "$2" ] && ! as_user mkdir -p -- "$2" 2>/dev/null; then
+		mkdir -p -- "$2" || die $EX_CONFIG "cannot make $2"
 	fi
 	if [ "$(id -u)" = 0 ] && [ "$(stat -L -c %u -- "$2")" = 0 ]; then
 		chown -- "$RUN_USER:" "$2"
 	fi
-	as_user chmod "$1" -- "$2"
+	as_user chmod "$1" -- "$2" 2>/dev/null ||
+		{ rmdir -- "$2" 2>/dev/null; die $EX_CONFIG "user $RUN_USER cannot reach $2: choose a folder outside private homes"; }
 }
 
 # Puts standard input into a file at once: readers see the old or the new one.

@@ -39,8 +39,6 @@ make_folders() {
 	local folder
 	check_folder
 	make_folder 0755 "$DIR"
-	user_reaches "$DIR" ||
-		die $EX_CONFIG "user $RUN_USER cannot reach $DIR: choose a folder outside private homes"
 	for folder in run log state; do
 		make_folder 0755 "$DIR/$folder"
 	done
@@ -438,6 +436,7 @@ write_settings() {
 # -- verbs -----------------------------------------------------------------------
 
 start() {
+	choose_user "$DIR"
 	make_folders
 	lock_folder
 	[ "$FAST" = no ] || as_user touch -- "$DIR/run/fast"
@@ -454,6 +453,7 @@ start() {
 stop() {
 	local gentle=30
 	[ -e "$DIR/run/native" ] || return 0
+	choose_user "$DIR"
 	lock_folder
 	[ ! -e "$DIR/run/fast" ] || gentle=0
 	pid_stop "$DIR/run/rabbitmq.pid" TERM $gentle KILL 10
@@ -500,7 +500,6 @@ main() {
 	check_path "$DIR"
 	DIR=$(realpath -m -- "$DIR")
 	cd / # the servers' user may not be able to look into this folder
-	choose_user "$DIR"
 	case $verb in
 	start | stop | status) "$verb" ;;
 	*) usage ;;

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# daemons.sh - the consumer and the producer of a native deployment, supervised.
+#
+#   daemons.sh start DIR BIN   start what does not run; BIN holds the programs
+#   daemons.sh stop DIR        stop both: they finish or give back their work
+#   daemons.sh status DIR      which run; 69 unless both
+#
+# DIR is a folder of native.sh. A daemon that runs is left alone, unless its
+# program or sluice.yaml is another than when it was started: then it is
+# started again, and this says so.
+set -euo pipefail
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=deploy/lib.sh
+. "$REPO/deploy/lib.sh"
+
+DAEMONS=(consumer producer)
+
+# What a daemon was started from.
+fingerprint() { # DAEMON
+	cat -- "$BIN/sluice-$1" "$DIR/sluice.yaml" | sha256sum
+}
+
+# Beside the programs when they were copied, else in the clone.
+supervisor() {
+	if [ -e "$BIN/../deploy/supervise.sh" ]; then
+		realpath -- "$BIN/../deploy/supervise.sh"
+	else
+		printf '%s\n' "$REPO/deploy/supervise.sh"
+	fi
+}
+
+start_one() { # DAEMON
+	local now
+	now=$(fingerprint "$1")
+	if pid_alive "$DIR/run/$1.pid"; then
+		[ "$now" != "$(cat -- "$DIR/run/$1.started" 2>/dev/null)" ] || return 0
+		say "$1: its program or settings changed: starting it again"
+		stop_one "$1"
+	fi
+	end_orphan "$1"
+	launch "$DIR/run/$1.pid" "$DIR/log/supervise.log" \
+		env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME="$DIR/state" \
+		SLUICE_CONFIG="$DIR/sluice.yaml" \
+		bash "$(supervisor)" "$1" "$DIR" "$BIN/sluice-$1" ||
+		die $EX_SERVER "cannot start the $1: see $DIR/log/supervise.log"
+	printf '%s\n' "$now" | write_file 0644 "$DIR/run/$1.started"
+}
+
+# A daemon whose supervisor was killed got TERM; make sure that it is gone.
+end_orphan() { # DAEMON
+	pid_stop "$DIR/run/$1.child.pid" TERM 8 KILL 5
+}
+
+stop_one() { # DAEMON
+	pid_stop "$DIR/run/$1.pid" TERM 12 KILL 5
+	end_orphan "$1"
+}
+
+running() { # DAEMON
+	pid_alive "$DIR/run/$1.pid" && pid_alive "$DIR/run/$1.child.pid"
+}
+
+start() {
+	local daemon
+	for daemon in "${DAEMONS[@]}"; do
+		start_one "$daemon"
+	done
+	for daemon in "${DAEMONS[@]}"; do
+		wait_for 10 running "$daemon" || {
+			tail -n 5 -- "$DIR/log/$daemon.log" >&2 || true
+			die $EX_SERVER "the $daemon does not stay up: see $DIR/log/$daemon.log"
+		}
+	done
+}
+
+# Both at once: each may need its few seconds.
+stop() {
+	local daemon code=0 jobs=()
+	for daemon in "${DAEMONS[@]}"; do
+		stop_one "$daemon" &
+		jobs+=($!)
+	done
+	for daemon in "${jobs[@]}"; do
+		wait "$daemon" || code=$EX_SERVER
+	done
+	exit $code
+}
+
+status() {
+	local daemon code=0
+	for daemon in "${DAEMONS[@]}"; do
+		if running "$daemon"; then
+			say "$daemon: runs, pid $PID"
+		else
+			say "$daemon: does not run"
+			code=$EX_SERVER
+		fi
+	done
+	exit $code
+}
+
+main() {
+	local verb=${1:-}
+	DIR=${2:-} BIN=${3:-}
+	case $verb,$# in
+	start,3 | stop,2 | status,2) ;;
+	*) die $EX_USAGE "usage: daemons.sh start DIR BIN | stop DIR | status DIR" ;;
+	esac
+	check_path "$DIR$BIN"
+	DIR=$(realpath -m -- "$DIR")
+	cd /
+	[ -d "$DIR/run" ] || die $EX_SERVER "$DIR holds no servers"
+	choose_user "$DIR"
+	"$verb"
+}
+
+main "$@"
