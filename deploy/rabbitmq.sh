@@ -1,0 +1,251 @@
+# shellcheck shell=bash
+# rabbitmq.sh - the verbs deploy-rabbitmq and destroy-rabbitmq of run.sh:
+# private servers, schema and topology, both daemons, the sample, a terminal.
+
+build_release() {
+	say "building release"
+	build_preset release
+}
+
+build_preset() { # PRESET [TARGET...]
+	local said preset=$1
+	shift
+	said=$(cd "$ROOT" && cmake --preset "$preset" 2>&1) || {
+		printf '%s\n' "$said" >&2
+		die 1 "cmake cannot configure the preset $preset"
+	}
+	said=$(cd "$ROOT" && cmake --build "build/$preset" --target all "$@" 2>&1) || {
+		printf '%s\n' "$said" >&2
+		die 1 "the preset $preset does not build"
+	}
+}
+
+sluice() { # DIR ARGS...
+	local dir=$1
+	shift
+	SLUICE_CONFIG=$dir/sluice.yaml "$BIN/sluice" "$@"
+}
+
+# -- asking the database ---------------------------------------------------------
+
+# A value of the sluice.yaml of a folder, as native.sh writes it.
+setting() { # DIR NAME
+	sed -n "s/^$2: *\"\{0,1\}\([^\"]*\)\"\{0,1\} *\$/\1/p" "$1/sluice.yaml" |
+		tail -n 1
+}
+
+# psql as the reader. The password travels in the environment, which other
+# users cannot see, never in the arguments, which they can.
+psql_reader() { # DIR ARGS...
+	local dir=$1 password
+	shift
+	password=$(cat -- "$dir/secrets/reader") ||
+		die "$EX_CONFIG" "cannot read $dir/secrets/reader: deployed by another user?"
+	PGPASSWORD=$password PGHOST=$(setting "$dir" database_host) \
+		PGPORT=$(setting "$dir" database_port) \
+		PGDATABASE=$(setting "$dir" database_name) \
+		PGUSER=$(setting "$dir" reader_user) PGAPPNAME=sluice-psql \
+		PSQL_PAGER='' psql "$@"
+}
+
+ask() { # DIR SQL
+	psql_reader "$1" -XqAt -c "$2"
+}
+
+# -- the sample ------------------------------------------------------------------
+
+# Drops the sample; prints the name it has as a source.
+drop_sample() { # DIR
+	local said
+	said=$(sluice "$1" drop) || die $? "cannot drop the sample"
+	printf 'events/%s\n' "${said##*/}"
+}
+
+source_complete() { # DIR NAME
+	[ "$(ask "$1" "select count(*) from meta.source
+		where name = '$2' and completed_at is not null")" = 1 ]
+}
+
+load_sample() { # DIR
+	local name
+	name=$(drop_sample "$1")
+	wait_for 60 source_complete "$1" "$name" && return
+	sluice "$1" status >&2 || true
+	tail -n 5 -- "$1/log/producer.log" "$1/log/consumer.log" >&2 || true
+	die "$EX_SERVER" "the sample $name was not loaded within 60 s"
+}
+
+# -- quick tests: units, and one load through servers that are thrown away -------
+
+tested_build() {
+	cat -- "$RELEASE"/bin/* | sha256sum
+}
+
+# Once for a build: they have passed for what is here already.
+quick_tests() {
+	local now
+	now=$(tested_build)
+	[ "$now" != "$(cat -- "$VAR/run/tested" 2>/dev/null)" ] || return 0
+	say "quick tests: units"
+	place_settings "$VAR/smoke/raw_data"
+	trap smoke_end EXIT
+	native start "$VAR/smoke" --fast --no-wait
+	quick_units
+	say "quick tests: a load of the sample"
+	smoke_load
+	smoke_end
+	trap - EXIT
+	make_folder 0755 "$VAR/run"
+	printf '%s\n' "$now" | write_file 0644 "$VAR/run/tested"
+}
+
+quick_units() {
+	local said
+	said=$(cd "$ROOT" && ctest --test-dir build/release -R '^unit\.' -j2 \
+		--output-on-failure --no-tests=error 2>&1) || {
+		printf '%s\n' "$said" >&2
+		die 1 "the units fail: nothing is deployed"
+	}
+}
+
+smoke_load() {
+	local rows want
+	native start "$VAR/smoke"
+	sluice "$VAR/smoke" apply >/dev/null ||
+		die 1 "sluice apply fails on fresh servers: nothing is deployed"
+	make_folder 0755 "$VAR/smoke/raw_data"
+	make_folder 0755 "$VAR/smoke/raw_data/events"
+	"$ROOT/deploy/daemons.sh" start "$VAR/smoke" "$BIN"
+	load_sample "$VAR/smoke"
+	rows=$(ask "$VAR/smoke" 'select count(*) from modelled.fact_events')
+	want=$(($(wc -l <"$ROOT/tests/data/expected_fact_events.csv") - 1))
+	[ "$rows" = "$want" ] ||
+		die 1 "the sample gives $rows rows, not $want: nothing is deployed"
+}
+
+smoke_end() {
+	[ -d "$VAR/smoke/run" ] || return 0
+	"$ROOT/deploy/daemons.sh" stop "$VAR/smoke" || true
+	"$ROOT/deploy/native.sh" stop "$VAR/smoke" || true
+	rm -rf -- "$VAR/smoke"
+}
+
+# -- deploy ------------------------------------------------------------------------
+
+verb_deploy() {
+	local was_running=no
+	"$ROOT/deploy/packages.sh" install build run
+	build_release
+	place_make
+	app_renew
+	! deployed || ! "$ROOT/deploy/daemons.sh" status "$VAR" >/dev/null ||
+		was_running=yes
+	[ "$SKIP_TESTS" = yes ] || quick_tests
+	start_everything
+	if [ $was_running = yes ]; then
+		say "it runs already: nothing was restarted that had not changed"
+	elif [ "$SAMPLE_TOO" = yes ]; then
+		say "dropping the sample into raw_data/events/"
+		load_sample "$VAR"
+		say "loaded; modelled.fact_events:"
+	fi
+	show_deployment
+}
+
+start_everything() {
+	say "starting PostgreSQL and RabbitMQ"
+	place_settings "$RAW"
+	native start "$VAR"
+	sluice "$VAR" apply
+	say "starting consumer and producer"
+	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN"
+}
+
+show_deployment() {
+	psql_reader "$VAR" -X -c 'table modelled.fact_events order by 1, 2, 3'
+	say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
+		"./run.sh status, console, psql, logs; ./run.sh destroy-rabbitmq ends it."
+	if [ -t 0 ] && [ -t 1 ] && [ -n "${TERM:-}" ] && [ "$TERM" != dumb ]; then
+		open_terminal
+	fi
+}
+
+# -- the terminal: console above, psql below -----------------------------------
+
+terminal_name() {
+	printf 'sluice-%s\n' "$(path_hash "$ROOT")"
+}
+
+# Leaving the console closes the session; everything goes on running.
+open_terminal() {
+	local name run
+	name=$(terminal_name)
+	printf -v run '%q' "$ROOT/run.sh"
+	if ! tmux has-session -t "=$name" 2>/dev/null; then
+		tmux -u new-session -d -s "$name" -x "$(tput cols)" -y "$(tput lines)" \
+			"$run console; tmux kill-session -t =$name"
+		tmux split-window -v -t "=$name:" "$run psql"
+		tmux select-pane -t "=$name:.0"
+	fi
+	if [ -n "${TMUX:-}" ]; then
+		tmux switch-client -t "=$name"
+	else
+		tmux -u attach-session -t "=$name"
+	fi
+}
+
+close_terminal() {
+	command -v tmux >/dev/null || return 0
+	tmux kill-session -t "=$(terminal_name)" 2>/dev/null || true
+}
+
+# -- destroy -----------------------------------------------------------------------
+
+verb_destroy() {
+	place_find
+	close_terminal
+	stop_folder "$VAR/smoke"
+	stop_folder "$VAR"
+	remove_linked "$ROOT/var" "$VAR"
+	remove_raw
+	rm -rf -- "$STORE/app"
+	rmdir -- "$STORE" /var/lib/sluice 2>/dev/null || true
+	say "destroyed: nothing of it runs, var/ is gone"
+}
+
+stop_folder() { # DIR
+	[ -d "$1/run" ] || return 0
+	"$ROOT/deploy/daemons.sh" stop "$1" ||
+		die "$EX_SERVER" "the daemons of $1 do not stop: nothing was removed"
+	"$ROOT/deploy/native.sh" stop "$1" ||
+		die "$EX_SERVER" "the servers of $1 do not stop: nothing was removed"
+}
+
+remove_linked() { # PATH TARGET
+	rm -rf -- "$2" || die 74 "cannot remove $2"
+	rm -f -- "$1" 2>/dev/null || true
+}
+
+# True when nothing would be lost: no file but copies of the sample.
+raw_is_ours() {
+	local file
+	while IFS= read -r -d '' file; do
+		cmp -s -- "$file" "$ROOT/$SAMPLE" || return 1
+	done < <(find "$RAW" ! -type d -print0)
+}
+
+remove_raw() {
+	[ -d "$RAW" ] || { rm -f -- "$ROOT/raw_data"; return; }
+	if raw_is_ours || [ "$YES" = yes ] || ask_to_remove; then
+		remove_linked "$ROOT/raw_data" "$RAW"
+	else
+		say "kept: $RAW holds files of yours (--yes removes them too)"
+	fi
+}
+
+ask_to_remove() {
+	local answer
+	[ -t 0 ] && [ -t 1 ] || return 1
+	read -r -p "$RAW holds files of yours. Remove them too? [y/N] " answer
+	case $answer in [yY] | [yY][eE][sS]) ;; *) return 1 ;; esac
+}

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# run.sh - everything an operator does with a clone, one verb at a time.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=deploy/lib.sh
+. "$ROOT/deploy/lib.sh"
+# shellcheck source=deploy/place.sh
+. "$ROOT/deploy/place.sh"
+# shellcheck source=deploy/rabbitmq.sh
+. "$ROOT/deploy/rabbitmq.sh"
+
+usage() {
+	cat <<-END
+	usage: ./run.sh VERB
+
+	  deploy-rabbitmq   install, build, test, start everything, load the sample
+	                      --skip-tests  leave out the quick tests
+	                      --no-sample   leave out the sample
+	  destroy-rabbitmq  stop everything, remove it
+	                      --yes         dropped files too, without asking
+	  status            sources, queues, rates, lag, rejects on one screen
+	  console           the menu: drop the sample, drop a file of your own
+	  psql [ARGS]       the database, as the reader
+	  drop [FILE]       a file (else the sample) into raw_data/events/
+	  logs              what producer and consumer say
+	  sluice ARGS...    the operator's program (./run.sh sluice help)
+	  test              build and run all tests
+	END
+	[ ! -e "$ROOT/bench/run.sh" ] ||
+		say "  bench [ARGS]      measure this machine"
+	say "  help              this"
+}
+
+misuse() {
+	[ $# = 0 ] || warn "$@"
+	usage >&2
+	exit $EX_USAGE
+}
+
+# The caller's own settings for other servers must not lead elsewhere.
+forget_settings() {
+	local name
+	while IFS= read -r name; do
+		case $name in
+		SLUICE_TEST_* | PGOPTIONS) ;;
+		SLUICE_* | PG*) unset "$name" ;;
+		esac
+	done < <(compgen -e)
+}
+
+# -- verbs on what is deployed ---------------------------------------------------
+
+verb_sluice() {
+	place_find
+	need_deployed
+	[ -x "$BIN/sluice" ] || die $EX_SERVER "not built: ./run.sh deploy-rabbitmq"
+	if [ "$BIN" != "$RELEASE/bin" ]; then
+		choose_user "$VAR"
+		app_renew # pipelines that were edited in the clone
+	fi
+	SLUICE_CONFIG=$VAR/sluice.yaml exec "$BIN/sluice" "$@"
+}
+
+verb_psql() {
+	place_find
+	need_deployed
+	psql_reader "$VAR" "$@"
+}
+
+# Follows on a terminal; else prints the last lines.
+verb_logs() {
+	place_find
+	need_deployed
+	if [ -t 1 ]; then
+		exec tail -n 50 -F -- "$VAR/log/producer.log" "$VAR/log/consumer.log"
+	fi
+	tail -n 200 -- "$VAR/log/producer.log" "$VAR/log/consumer.log"
+}
+
+verb_bench() {
+	[ -e "$ROOT/bench/run.sh" ] || misuse "no verb bench"
+	"$ROOT/deploy/packages.sh" install build run test
+	build_preset release gen_events bare_load latency
+	exec "$ROOT/bench/run.sh" "$@"
+}
+
+# -- tests -------------------------------------------------------------------------
+
+# The last line is "N passed, N failed", whatever happens before.
+verb_test() {
+	local preset=${SLUICE_TEST_PRESET:-dev}
+	trap 'say "0 passed, 1 failed"' EXIT
+	"$ROOT/deploy/packages.sh" install build run test
+	build_preset "$preset" publish
+	trap - EXIT
+	run_ctest "$preset"
+}
+
+run_ctest() { # PRESET
+	local report=$ROOT/build/$1/report.xml code=0
+	rm -f -- "$report"
+	(cd "$ROOT" && ctest --test-dir "build/$1" -j "$(nproc)" --output-on-failure \
+		--output-junit "$report" --no-tests=error) || code=$?
+	count_report "$report" "$code"
+}
+
+# Sums up ctest's report: <testsuite tests= failures= skipped= disabled= ...>
+count_report() { # FILE CTEST'S CODE
+	local tests failed skipped passed
+	tests=$(count tests "$1") failed=$(count failures "$1")
+	skipped=$(($(count skipped "$1") + $(count disabled "$1")))
+	passed=$((tests - failed - skipped))
+	# Nothing ran, or ctest itself failed: that is no success.
+	if [ $passed -le 0 ] || { [ "$2" != 0 ] && [ "$failed" = 0 ]; }; then
+		failed=$((failed + 1))
+	fi
+	[ $skipped = 0 ] || skipped_note=", $skipped skipped"
+	say "$passed passed, $failed failed${skipped_note:-}"
+	[ "$failed" = 0 ] || exit 1
+}
+
+count() { # ATTRIBUTE FILE
+	local number
+	number=$(sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$2" 2>/dev/null |
+		head -n 1)
+	printf '%s\n' "${number:-0}"
+}
+
+# -- the command line ----------------------------------------------------------------
+
+options() { # ALLOWED WORDS...
+	local allowed=$1 word
+	shift
+	for word in "$@"; do
+		case " $allowed " in *" $word "*) ;; *) misuse "not understood: $word" ;; esac
+		case $word in
+		--skip-tests) SKIP_TESTS=yes ;;
+		--no-sample) SAMPLE_TOO=no ;;
+		--yes) YES=yes ;;
+		esac
+	done
+}
+
+main() {
+	local verb=${1:-}
+	SKIP_TESTS=no SAMPLE_TOO=yes YES=no
+	[ $# -gt 0 ] || misuse "which verb?"
+	shift
+	check_path "$ROOT"
+	forget_settings
+	case $verb in
+	deploy-rabbitmq | --deploy-rabbitmq)
+		options "--skip-tests --no-sample --yes" "$@"
+		verb_deploy
+		;;
+	destroy-rabbitmq | --destroy-rabbitmq)
+		options "--yes" "$@"
+		verb_destroy
+		;;
+	status | console)
+		options "" "$@"
+		verb_sluice "$verb"
+		;;
+	drop)
+		[ $# -le 1 ] || misuse "drop takes one file"
+		verb_sluice drop "$@"
+		;;
+	psql) verb_psql "$@" ;;
+	sluice) verb_sluice "$@" ;;
+	logs | test)
+		options "" "$@"
+		"verb_$verb"
+		;;
+	bench) verb_bench "$@" ;;
+	help | --help | -h) usage ;;
+	*) misuse "no verb $verb" ;;
+	esac
+}
+
+main "$@"
