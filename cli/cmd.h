@@ -1,10 +1,10 @@
-/* cmd.h - what a verb of `sluice` is. cli/main.c lists them; the shell form,
- * the console and the help all read that list. */
+/* cmd.h - what a verb of `sluice` is. cli/verbs.c lists them; the shell form
+ * and the help read that list. */
 #ifndef SLUICE_CMD_H
 #define SLUICE_CMD_H
 
 #include "common/config.h"
-#include "common/pipeline.h"
+#include "common/err.h"
 
 struct cmd_context {
 	const struct config *config;

@@ -1,0 +1,61 @@
+/* connect.c - the servers, as one of the accounts of the settings. */
+#include "cli/connect.h"
+
+static const char *text_of(const struct buf *buf)
+{
+	return buf->data != NULL ? buf->data : "";
+}
+
+struct db *connect_db(const struct config *config,
+	const struct account *account, bool read_only,
+	int64_t statement_timeout_ms, struct err *err)
+{
+	struct buf password = { 0 };
+	struct db *db = NULL;
+
+	if (config_password(account, &password, err)) {
+		const struct db_options options = {
+			.host = config->database_host,
+			.port = (int)config->database_port,
+			.name = config->database_name,
+			.user = account->user,
+			.password = text_of(&password),
+			.sslmode = config->database_sslmode,
+			.sslrootcert = config->database_sslrootcert,
+			.application = "sluice",
+			.connect_timeout_secs =
+				(int)config->connect_timeout_secs,
+			.lock_timeout_ms = config->lock_timeout_ms,
+			.statement_timeout_ms = statement_timeout_ms,
+			.read_only = read_only,
+		};
+		db = db_open(&options, err);
+	}
+	buf_clear(&password);
+	return db;
+}
+
+struct broker *connect_broker(const struct config *config,
+	const struct account *account, struct err *err)
+{
+	struct buf password = { 0 };
+	struct broker *broker = NULL;
+
+	if (config_password(account, &password, err)) {
+		const struct broker_options options = {
+			.host = config->broker_host,
+			.port = (int)config->broker_port,
+			.vhost = config->broker_vhost,
+			.user = account->user,
+			.password = text_of(&password),
+			.name = "sluice",
+			.heartbeat_secs = (int)config->heartbeat_secs,
+			.tls = config->broker_tls,
+			.cacert = config->broker_cacert,
+			.max_message_bytes = (size_t)config->max_message_bytes,
+		};
+		broker = broker_open(&options, err);
+	}
+	buf_clear(&password);
+	return broker;
+}
