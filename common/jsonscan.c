@@ -1,0 +1,655 @@
+/* jsonscan.c - a strict JSON reader (RFC 8259) over bytes in memory.
+ *
+ * One walk serves both: json_scan and json_parse inline it, with and without
+ * the tape, so that they cannot disagree. */
+#include "common/jsonscan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define PARSE_MAX ((size_t)1 << 30)
+#define TAPE_FIRST 64
+
+_Static_assert(JSON_DEPTH_MAX <= 64, "one bit of scan.objects a level");
+
+static const char syntax[] = "json_syntax";
+
+struct scan {
+	const char *text;
+	size_t len;
+	size_t at;
+	bool final;
+	unsigned depth;
+	uint64_t objects; /* bit 0: the innermost is an object, and so on */
+	struct json_fault *fault;
+	struct json_tape *tape;
+	uint32_t open[JSON_DEPTH_MAX]; /* nodes whose end is still to come */
+};
+
+/* What may stand next. */
+enum expect {
+	WANT_VALUE,
+	WANT_ELEMENT, /* or the array's end */
+	WANT_MEMBER,  /* or the object's end */
+	WANT_KEY,
+	WANT_NEXT,    /* a comma or the end of what is open */
+	WANT_NOTHING,
+};
+
+static enum json_status bad(struct scan *s, size_t at, const char *code,
+	const char *what)
+{
+	*s->fault = (struct json_fault){ .at = at, .code = code, .what = what };
+	return JSON_BAD;
+}
+
+static enum json_status cut(struct scan *s)
+{
+	bad(s, s->len, syntax, "the text ends inside a value");
+	return JSON_SHORT;
+}
+
+/* -- blanks ----------------------------------------------------------- */
+
+INLINE bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+INLINE size_t skip_blanks(const char *text, size_t at, size_t len)
+{
+	while (at < len && text[at] <= ' ' && is_blank(text[at]))
+		at++;
+	return at;
+}
+
+size_t json_blanks(const char *text, size_t len)
+{
+	return skip_blanks(text, 0, len);
+}
+
+/* -- strings ---------------------------------------------------------- */
+
+/* Length of the UTF-8 sequence at s (its lead byte is above 0x7f), 0 when it
+ * is wrong; *short_by_end when it is right so far but ends too early. */
+static size_t utf8_sequence(const char *s, size_t len, bool *short_by_end)
+{
+	const uint8_t lead = (uint8_t)s[0];
+	uint8_t low = 0x80, high = 0xbf;
+	size_t n;
+
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	n = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+	if (lead == 0xe0)
+		low = 0xa0;
+	else if (lead == 0xed)
+		high = 0x9f;
+	else if (lead == 0xf0)
+		low = 0x90;
+	else if (lead == 0xf4)
+		high = 0x8f;
+	for (size_t i = 1; i < n; i++) {
+		if (i == len) {
+			*short_by_end = true;
+			return 0;
+		}
+		if ((uint8_t)s[i] < low || (uint8_t)s[i] > high)
+			return 0;
+		low = 0x80;
+		high = 0xbf;
+	}
+	return n;
+}
+
+static enum json_status scan_utf8(struct scan *s)
+{
+	while (s->at < s->len && (uint8_t)s->text[s->at] >= 0x80) {
+		bool short_by_end = false;
+		const size_t n = utf8_sequence(s->text + s->at, s->len - s->at,
+			&short_by_end);
+
+		if (short_by_end)
+			return cut(s);
+		if (n == 0)
+			return bad(s, s->at, "json_utf8",
+				"bytes that are not UTF-8");
+		s->at += n;
+	}
+	return JSON_OK;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static enum json_status scan_escape(struct scan *s)
+{
+	size_t at = s->at + 1;
+
+	if (at == s->len)
+		return cut(s);
+	if (s->text[at] == '\0' || strchr("\"\\/bfnrtu", s->text[at]) == NULL)
+		return bad(s, at, syntax, "an escape JSON does not know");
+	if (s->text[at++] == 'u')
+		for (size_t digits = at + 4; at < digits; at++) {
+			if (at == s->len)
+				return cut(s);
+			if (hex_digit(s->text[at]) < 0)
+				return bad(s, at, syntax,
+					"\\u needs four hex digits");
+		}
+	s->at = at;
+	return JSON_OK;
+}
+
+/* The first byte from `at` that is not plain text inside a string: a quote, a
+ * backslash, a control byte, or the start of a UTF-8 sequence. */
+INLINE size_t skip_plain(const char *text, size_t at, size_t len)
+{
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"');
+	const __m128i slash = _mm_set1_epi8('\\');
+	const __m128i blank = _mm_set1_epi8(' ');
+
+	for (; at + 16 <= len; at += 16) {
+		const __m128i v =
+			_mm_loadu_si128((const __m128i *)(text + at));
+		/* signed: bytes above 0x7f are below ' ' as well */
+		const __m128i stop = _mm_or_si128(_mm_cmplt_epi8(v, blank),
+			_mm_or_si128(_mm_cmpeq_epi8(v, quote),
+				_mm_cmpeq_epi8(v, slash)));
+		const int mask = _mm_movemask_epi8(stop);
+
+		if (mask != 0)
+			return at + (size_t)__builtin_ctz((unsigned)mask);
+	}
+#endif
+	while (at < len && text[at] != '"' && text[at] != '\\' &&
+		(uint8_t)text[at] >= ' ' && (uint8_t)text[at] < 0x80)
+		at++;
+	return at;
+}
+
+/* What is no plain text inside a string, its end excepted. */
+static enum json_status scan_special(struct scan *s)
+{
+	if (s->text[s->at] == '\\')
+		return scan_escape(s);
+	if ((uint8_t)s->text[s->at] >= 0x80)
+		return scan_utf8(s);
+	return bad(s, s->at, syntax, "a control byte inside a string");
+}
+
+INLINE enum json_status scan_string(struct scan *s, bool *escaped)
+{
+	*escaped = false;
+	for (s->at++;;) {
+		enum json_status status;
+
+		s->at = skip_plain(s->text, s->at, s->len);
+		if (s->at == s->len)
+			return cut(s);
+		if (s->text[s->at] == '"') {
+			s->at++;
+			return JSON_OK;
+		}
+		*escaped |= s->text[s->at] == '\\';
+		status = scan_special(s);
+		if (status != JSON_OK)
+			return status;
+	}
+}
+
+/* -- numbers and words ------------------------------------------------ */
+
+INLINE bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* One digit or more. */
+static enum json_status scan_digits(struct scan *s)
+{
+	if (s->at == s->len)
+		return cut(s);
+	if (!is_digit(s->text[s->at]))
+		return bad(s, s->at, syntax, "a digit is missing in a number");
+	while (s->at < s->len && is_digit(s->text[s->at]))
+		s->at++;
+	return JSON_OK;
+}
+
+static enum json_status scan_integer(struct scan *s)
+{
+	if (s->text[s->at] == '-')
+		s->at++;
+	if (s->at == s->len || s->text[s->at] != '0')
+		return scan_digits(s);
+	s->at++;
+	if (s->at < s->len && is_digit(s->text[s->at]))
+		return bad(s, s->at, syntax, "a number with a leading zero");
+	return JSON_OK;
+}
+
+static enum json_status scan_exponent(struct scan *s)
+{
+	s->at++;
+	if (s->at < s->len &&
+		(s->text[s->at] == '+' || s->text[s->at] == '-'))
+		s->at++;
+	return scan_digits(s);
+}
+
+static enum json_status scan_number(struct scan *s)
+{
+	enum json_status status = scan_integer(s);
+
+	if (status == JSON_OK && s->at < s->len && s->text[s->at] == '.') {
+		s->at++;
+		status = scan_digits(s);
+	}
+	if (status == JSON_OK && s->at < s->len &&
+		(s->text[s->at] | 0x20) == 'e')
+		status = scan_exponent(s);
+	if (status == JSON_OK && s->at == s->len && !s->final)
+		status = cut(s);
+	return status;
+}
+
+static enum json_status scan_word(struct scan *s, const char *word)
+{
+	for (; *word != '\0'; word++, s->at++) {
+		if (s->at == s->len)
+			return cut(s);
+		if (s->text[s->at] != *word)
+			return bad(s, s->at, syntax,
+				"a word that is not true, false or null");
+	}
+	return JSON_OK;
+}
+
+/* -- the tape --------------------------------------------------------- */
+
+static bool tape_grow(struct json_tape *tape)
+{
+	const size_t cap = tape->cap != 0 ? tape->cap * 2 : TAPE_FIRST;
+	struct json_node *nodes = realloc(tape->nodes, cap * sizeof(*nodes));
+
+	if (nodes == NULL)
+		return false;
+	tape->nodes = nodes;
+	tape->cap = cap;
+	return true;
+}
+
+INLINE enum json_status tape_add(struct scan *s, enum json_type type,
+	size_t start, bool escaped)
+{
+	struct json_tape *tape = s->tape;
+
+	if (tape->count == tape->cap && !tape_grow(tape))
+		return bad(s, start, "memory", "out of memory");
+	tape->nodes[tape->count] = (struct json_node){
+		.start = (uint32_t)start,
+		.len = (uint32_t)(s->at - start),
+		.next = (uint32_t)(tape->count + 1),
+		.type = (uint8_t)type,
+		.escaped = escaped,
+	};
+	tape->count++;
+	return JSON_OK;
+}
+
+INLINE void tape_end(struct scan *s)
+{
+	struct json_node *node = &s->tape->nodes[s->open[s->depth]];
+
+	node->len = (uint32_t)(s->at - node->start);
+	node->next = (uint32_t)s->tape->count;
+}
+
+void json_tape_clear(struct json_tape *tape)
+{
+	free(tape->nodes);
+	*tape = (struct json_tape){ 0 };
+}
+
+/* -- the walk --------------------------------------------------------- */
+
+INLINE enum expect behind_value(const struct scan *s)
+{
+	return s->depth > 0 ? WANT_NEXT : WANT_NOTHING;
+}
+
+INLINE enum json_status open_container(struct scan *s, bool object,
+	bool taping, enum expect *expect)
+{
+	enum json_status status = JSON_OK;
+
+	if (s->depth == JSON_DEPTH_MAX)
+		return bad(s, s->at, "json_depth",
+			"nested deeper than 64 levels");
+	if (taping) {
+		s->open[s->depth] = (uint32_t)s->tape->count;
+		status = tape_add(s, object ? JSON_OBJECT : JSON_ARRAY, s->at,
+			false);
+	}
+	s->at++;
+	s->depth++;
+	s->objects = s->objects << 1 | object;
+	*expect = object ? WANT_MEMBER : WANT_ELEMENT;
+	return status;
+}
+
+INLINE enum json_status close_container(struct scan *s, bool taping,
+	enum expect *expect)
+{
+	s->at++;
+	s->depth--;
+	s->objects >>= 1;
+	if (taping)
+		tape_end(s);
+	*expect = behind_value(s);
+	return JSON_OK;
+}
+
+INLINE enum json_status take_scalar(struct scan *s, bool taping,
+	enum expect *expect)
+{
+	const size_t start = s->at;
+	enum json_type type;
+	enum json_status status;
+	bool escaped = false;
+
+	*expect = behind_value(s);
+	switch (s->text[start]) {
+	case '"':
+		type = JSON_STRING;
+		status = scan_string(s, &escaped);
+		break;
+	case 't':
+		type = JSON_TRUE;
+		status = scan_word(s, "true");
+		break;
+	case 'f':
+		type = JSON_FALSE;
+		status = scan_word(s, "false");
+		break;
+	case 'n':
+		type = JSON_NULL;
+		status = scan_word(s, "null");
+		break;
+	default:
+		if (s->text[start] != '-' && !is_digit(s->text[start]))
+			return bad(s, start, syntax, "a value was expected");
+		type = JSON_NUMBER;
+		status = scan_number(s);
+	}
+	if (taping && status == JSON_OK)
+		status = tape_add(s, type, start, escaped);
+	return status;
+}
+
+INLINE enum json_status take_value(struct scan *s, bool taping,
+	enum expect *expect)
+{
+	const char c = s->text[s->at];
+
+	if (c == '{' || c == '[')
+		return open_container(s, c == '{', taping, expect);
+	return take_scalar(s, taping, expect);
+}
+
+/* A key, its colon, and what is blank between and behind them. */
+INLINE enum json_status take_key(struct scan *s, bool taping,
+	enum expect *expect)
+{
+	const size_t start = s->at;
+	enum json_status status;
+	bool escaped;
+
+	if (s->text[start] != '"')
+		return bad(s, start, syntax, "a key in quotes was expected");
+	status = scan_string(s, &escaped);
+	if (status == JSON_OK && taping)
+		status = tape_add(s, JSON_STRING, start, escaped);
+	if (status != JSON_OK)
+		return status;
+	s->at = skip_blanks(s->text, s->at, s->len);
+	if (s->at == s->len)
+		return cut(s);
+	if (s->text[s->at] != ':')
+		return bad(s, s->at, syntax, "a colon was expected");
+	s->at++;
+	*expect = WANT_VALUE;
+	return JSON_OK;
+}
+
+INLINE enum json_status take_next(struct scan *s, bool taping,
+	enum expect *expect)
+{
+	const bool object = s->objects & 1;
+	const char c = s->text[s->at];
+
+	if (c == (object ? '}' : ']'))
+		return close_container(s, taping, expect);
+	if (c != ',')
+		return bad(s, s->at, syntax,
+			object ? "a comma or } was expected" :
+				 "a comma or ] was expected");
+	s->at++;
+	*expect = object ? WANT_KEY : WANT_VALUE;
+	return JSON_OK;
+}
+
+INLINE enum json_status take(struct scan *s, bool taping, enum expect *expect)
+{
+	switch (*expect) {
+	case WANT_ELEMENT:
+		if (s->text[s->at] == ']')
+			return close_container(s, taping, expect);
+		return take_value(s, taping, expect);
+	case WANT_MEMBER:
+		if (s->text[s->at] == '}')
+			return close_container(s, taping, expect);
+		return take_key(s, taping, expect);
+	case WANT_KEY:
+		return take_key(s, taping, expect);
+	case WANT_NEXT:
+		return take_next(s, taping, expect);
+	case WANT_VALUE:
+	case WANT_NOTHING:
+		break;
+	}
+	return take_value(s, taping, expect);
+}
+
+INLINE enum json_status walk(struct scan *s, bool taping)
+{
+	enum json_status status = JSON_OK;
+	enum expect expect = WANT_VALUE;
+
+	while (status == JSON_OK && expect != WANT_NOTHING) {
+		if (s->at == s->len)
+			return cut(s);
+		status = take(s, taping, &expect);
+		if (expect != WANT_NOTHING)
+			s->at = skip_blanks(s->text, s->at, s->len);
+	}
+	return status;
+}
+
+enum json_status json_scan(const char *text, size_t len, bool final,
+	size_t *end, struct json_fault *fault)
+{
+	struct scan s;
+	enum json_status status;
+
+	s.text = text;
+	s.len = len;
+	s.at = 0;
+	s.final = final;
+	s.depth = 0;
+	s.objects = 0;
+	s.fault = fault;
+	status = walk(&s, false);
+	*end = s.at;
+	return status;
+}
+
+enum json_status json_parse(const char *text, size_t len,
+	struct json_tape *tape, struct json_fault *fault)
+{
+	struct scan s = { .text = text, .len = len, .final = true,
+		.fault = fault, .tape = tape };
+	enum json_status status;
+
+	tape->count = 0;
+	if (len > PARSE_MAX)
+		return bad(&s, PARSE_MAX, "record_too_long",
+			"longer than 1 GiB");
+	s.at = skip_blanks(text, 0, len);
+	status = walk(&s, true);
+	if (status != JSON_OK)
+		return JSON_BAD;
+	s.at = skip_blanks(text, s.at, len);
+	if (s.at < len)
+		return bad(&s, s.at, syntax, "text behind the value");
+	return JSON_OK;
+}
+
+/* -- decoding --------------------------------------------------------- */
+
+static bool decode_fault(struct json_fault *fault, size_t at, const char *code,
+	const char *what)
+{
+	*fault = (struct json_fault){ .at = at, .code = code, .what = what };
+	return false;
+}
+
+static uint32_t hex4(const char *s)
+{
+	uint32_t value = 0;
+
+	for (int i = 0; i < 4; i++)
+		value = value << 4 | (uint32_t)hex_digit(s[i]);
+	return value;
+}
+
+/* Writes the code point's UTF-8; gives its length. */
+static size_t utf8_write(uint32_t point, char *out)
+{
+	if (point < 0x80) {
+		out[0] = (char)point;
+		return 1;
+	}
+	if (point < 0x800) {
+		out[0] = (char)(0xc0 | point >> 6);
+		out[1] = (char)(0x80 | (point & 0x3f));
+		return 2;
+	}
+	if (point < 0x10000) {
+		out[0] = (char)(0xe0 | point >> 12);
+		out[1] = (char)(0x80 | (point >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (point & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | point >> 18);
+	out[1] = (char)(0x80 | (point >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (point >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (point & 0x3f));
+	return 4;
+}
+
+/* The code point of \uXXXX at text[at], a pair of surrogates taken together;
+ * gives the bytes read, 0 for what text cannot hold. */
+static size_t decode_point(const char *text, size_t at, size_t end,
+	uint32_t *point, struct json_fault *fault)
+{
+	uint32_t low;
+
+	*point = hex4(text + at + 2);
+	if (*point == 0)
+		decode_fault(fault, at, "json_nul",
+			"\\u0000 cannot be stored as text");
+	if (*point == 0)
+		return 0;
+	if (*point < 0xd800 || *point > 0xdfff)
+		return 6;
+	if (*point < 0xdc00 && end - at >= 12 && text[at + 6] == '\\' &&
+		text[at + 7] == 'u') {
+		low = hex4(text + at + 8);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			*point = 0x10000 + ((*point & 0x3ff) << 10) +
+				(low & 0x3ff);
+			return 12;
+		}
+	}
+	decode_fault(fault, at, "json_surrogate",
+		"half of a surrogate pair cannot be stored as text");
+	return 0;
+}
+
+/* The escape at text[at]: its bytes to out; gives the bytes read, or 0. */
+static size_t decode_escape(const char *text, size_t at, size_t end, char *out,
+	size_t *out_len, struct json_fault *fault)
+{
+	static const char from[] = "bfnrt";
+	static const char to[] = "\b\f\n\r\t";
+	const char *found;
+	uint32_t point;
+	size_t used;
+
+	if (text[at + 1] == 'u') {
+		used = decode_point(text, at, end, &point, fault);
+		if (used != 0)
+			*out_len = utf8_write(point, out);
+		return used;
+	}
+	found = strchr(from, text[at + 1]);
+	out[0] = found != NULL ? to[found - from] : text[at + 1];
+	*out_len = 1;
+	return 2;
+}
+
+bool json_decode(const char *text, const struct json_node *node,
+	struct buf *out, struct json_fault *fault)
+{
+	const size_t end = (size_t)node->start + node->len - 1;
+	size_t at = (size_t)node->start + 1;
+	struct err err = { 0 };
+
+	/* what is decoded is never longer than its text */
+	if (!buf_grow(out, end - at, &err))
+		return decode_fault(fault, at, "memory", "out of memory");
+	while (at < end) {
+		const char *slash = node->escaped ?
+			memchr(text + at, '\\', end - at) : NULL;
+		const size_t stop = slash != NULL ? (size_t)(slash - text) :
+						    end;
+		size_t used, added;
+
+		memcpy(out->data + out->len, text + at, stop - at);
+		out->len += stop - at;
+		at = stop;
+		if (at == end)
+			break;
+		used = decode_escape(text, at, end, out->data + out->len,
+			&added, fault);
+		if (used == 0)
+			return false;
+		at += used;
+		out->len += added;
+	}
+	out->data[out->len] = '\0';
+	return true;
+}
