@@ -159,7 +159,7 @@ static void check_free(const char *path, const char *want)
 
 static void free_names_count_up(void)
 {
-	char name[16];
+	char name[32];
 
 	setup();
 	check_free("a", "a");

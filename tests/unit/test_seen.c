@@ -117,7 +117,7 @@ static void vanished_is_forgotten(void)
 static void memory_is_bounded(void)
 {
 	struct seen *seen = make(3);
-	char name[8];
+	char name[32];
 
 	seen_scan_begin(seen);
 	for (int i = 0; i < 5; i++) {
@@ -146,7 +146,7 @@ static void many_names_are_kept_apart(void)
 {
 	struct seen *seen = make(5000);
 	struct err err = { 0 };
-	char name[16];
+	char name[32];
 
 	for (int i = 0; i < 5000; i++) {
 		(void)snprintf(name, sizeof(name), "file-%d", i);
