@@ -163,6 +163,7 @@ static bool locate(const struct config *config, struct paper *paper,
 			.day = text(paper, CLAIMED_DAY),
 			.size = is_null(paper, FILE_SIZE) ? -1 :
 				number(paper, FILE_SIZE),
+			.sha256 = text(paper, SHA256),
 		};
 		ok = locate_source(config, &wanted, &paper->located, err);
 	}

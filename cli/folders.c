@@ -1,6 +1,7 @@
 /* folders.c - what lies in the folders files are dropped into. */
 #include "cli/folders.h"
 #include "common/hash.h"
+#include "producer/watch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX 16 /* the producer goes no deeper */
 #define COPY_BYTES ((size_t)64 << 10)
 #define NAME_TRIES 16
 #define CLAIMED ".claimed"
@@ -25,23 +26,10 @@ static const char *last_part(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-	const size_t len = strlen(name), n = strlen(end);
-
-	return len >= n && strcmp(name + len - n, end) == 0;
-}
-
 bool folders_takes(const struct dataset *dataset, const char *name)
 {
-	static const char *const unfinished[] = { "~", ".tmp", ".part",
-		".swp" };
-
-	if (name[0] == '.')
+	if (!watch_name_taken(name))
 		return false;
-	for (size_t i = 0; i < sizeof(unfinished) / sizeof(*unfinished); i++)
-		if (ends_with(name, unfinished[i]))
-			return false;
 	for (size_t i = 0; i < dataset->pattern_count; i++)
 		if (fnmatch(dataset->patterns[i], name, 0) == 0)
 			return true;

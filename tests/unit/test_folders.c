@@ -223,12 +223,15 @@ static void random_names_keep_their_ends(void)
 /* -- locating ------------------------------------------------------------- */
 
 #define DROP "0a1b2c3d-0000-4000-8000-000000000001"
+#define SHA_XYZ \
+	"3608bca1e44ea6c4d268eb6db02260269892c0b42b86bbf1e77a6fa16c3c9282"
 
-static enum place find(const struct yard *yard, int64_t size, char *path)
+static enum place find_exactly(const struct yard *yard, int64_t size,
+	const char *sha256, char *path)
 {
 	const struct locate_wanted wanted = { .directory = "events",
 		.name = "events/sub/a.json", .drop = DROP,
-		.day = "2024-04-02", .size = size };
+		.day = "2024-04-02", .size = size, .sha256 = sha256 };
 	struct located located = { 0 };
 	struct err err = { 0 };
 
@@ -237,6 +240,11 @@ static enum place find(const struct yard *yard, int64_t size, char *path)
 		located.path.data : "");
 	buf_clear(&located.path);
 	return located.place;
+}
+
+static enum place find(const struct yard *yard, int64_t size, char *path)
+{
+	return find_exactly(yard, size, NULL, path);
 }
 
 static void a_source_is_found_where_it_went(void)
@@ -262,8 +270,12 @@ static void a_source_is_found_where_it_went(void)
 	put(&yard, "raw/failed/events/2024-04-02/a.json", "xyz");
 	CU_ASSERT_EQUAL(find(&yard, 3, path), PLACE_FAILED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(path, "2024-04-02/a.json"));
-	put(&yard, "raw/processed/events/2024-04-03/a_0a1b2c3d.json", "xyz");
+	put(&yard, "raw/processed/events/2024-04-03/a.json.1x", "xyz");
+	CU_ASSERT_EQUAL(find(&yard, 3, path), PLACE_FAILED);
+	put(&yard, "raw/processed/events/2024-04-03/a.json.12", "abc");
 	CU_ASSERT_EQUAL(find(&yard, 3, path), PLACE_PROCESSED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(path, "2024-04-03/a.json.12"));
+	CU_ASSERT_EQUAL(find_exactly(&yard, 3, SHA_XYZ, path), PLACE_FAILED);
 	folder(&yard, "raw/events/.claimed");
 	put(&yard, "raw/events/.claimed/" DROP, "anything");
 	CU_ASSERT_EQUAL(find(&yard, 3, path), PLACE_CLAIMED);
