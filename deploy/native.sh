@@ -226,6 +226,7 @@ pg_ready() {
 pg_launch() {
 	settle_ports database
 	pg_settings | write_file 0600 "$DIR/postgresql/postgresql.conf"
+	as_user rm -f -- "$DIR/log/postgresql.out"
 	launch "$DIR/run/postgresql.pid" "$DIR/log/postgresql.out" \
 		env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 "$PGBIN/postgres" \
 		-c "config_file=$DIR/postgresql/postgresql.conf" || return 1
@@ -239,12 +240,20 @@ pg_start() {
 	pg_make_cluster
 	pg_check_stale
 	pid_alive "$DIR/run/postgresql.pid" && return
-	# The second try is for a port lost between choosing and listening.
-	pg_launch || pg_launch || {
-		tail -n 20 -- "$DIR/log/postgresql.out" >&2
-		die $EX_SERVER "PostgreSQL does not start: see $DIR/log"
-	}
+	pg_persist
 	pg_set_up
+}
+
+# Several tries: processes of a postmaster that was killed may still hold the
+# memory, and a port may be lost between choosing and listening.
+pg_persist() {
+	local try
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		pg_launch && return
+		sleep 0.5
+	done
+	tail -n 20 -- "$DIR/log/postgresql.out" >&2
+	die $EX_SERVER "PostgreSQL does not start ($try tries): see $DIR/log"
 }
 
 # The owner's role and database; the rest is made by `sluice apply`.

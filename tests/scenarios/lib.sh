@@ -5,6 +5,7 @@
 # what a user or a fault would do, states claims with `check`, and ends with
 # scenario_end. Waiting is always for a condition, with a deadline.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # the scenarios read what is set here
 
 set -euo pipefail
 
@@ -119,7 +120,7 @@ scenario_clean() {
 }
 
 drop_database() {
-	local url api user password
+	local url
 	url=$(SLUICE_DATABASE_NAME='' setting database_owner_url)
 	unset SLUICE_DATABASE_NAME
 	url=$(setting database_owner_url)

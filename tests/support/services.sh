@@ -4,6 +4,8 @@
 #
 #   services.sh start [DIR]   anew; DIR defaults to $SLUICE_TEST_DIR, then
 #   services.sh stop [DIR]    to build/dev/services; the logs stay in DIR.log
+#   services.sh kill-broker [DIR]    SIGKILL, for tests of restarts;
+#   services.sh kill-database [DIR]  deploy/native.sh start brings it back
 #
 # Where the unprivileged user of the servers cannot reach DIR (root's home),
 # DIR becomes a link to a folder below /var/tmp.
@@ -46,6 +48,12 @@ stop_in() {
 	mv -- "$1/log" "$DIR.log"
 }
 
+kill_server() { # NAME
+	pid_alive "$DIR/run/$1.pid" || die $EX_SERVER "$1 does not run"
+	kill -KILL "$PID"
+	wait_for 10 pid_gone "$DIR/run/$1.pid"
+}
+
 main() {
 	DIR=${2:-${SLUICE_TEST_DIR:-$REPO/build/dev/services}}
 	check_path "$DIR"
@@ -53,7 +61,9 @@ main() {
 	case $# in 1 | 2) ;; *) set -- help ;; esac
 	case $1 in
 	start | stop) "$1" ;;
-	*) die $EX_USAGE "usage: services.sh start|stop [DIR]" ;;
+	kill-broker) kill_server rabbitmq ;;
+	kill-database) kill_server postgresql ;;
+	*) die $EX_USAGE "usage: services.sh start|stop|kill-broker|kill-database [DIR]" ;;
 	esac
 }
 
