@@ -19,7 +19,9 @@ struct account {
 struct config {
 	char *config_file; /* the sluice.yaml that was read; NULL: none */
 
-	/* folders and files; relative ones count from sluice.yaml's folder */
+	/* folders and files, absolute: a relative default or one in sluice.yaml
+	 * counts from that file's folder (without the file, and from flags and
+	 * the environment: from the working directory) */
 	char *raw_dir;       /* people drop files below raw_dir/<directory>/ */
 	char *processed_dir; /* raw_dir/processed */
 	char *failed_dir;    /* raw_dir/failed */
@@ -69,6 +71,8 @@ struct config {
 	/* logs */
 	enum log_level log_level;
 	enum log_format log_format;
+
+	char **sources; /* by setting: config_value's *source */
 };
 
 /* A "name=value" pair from the command line (--set name=value, --name value);
@@ -79,8 +83,10 @@ struct config_flag {
 };
 
 /* Reads defaults, then file (NULL: $SLUICE_CONFIG, else ./sluice.yaml when it
- * exists), then the environment, then flags. Fails with ERR_STOP/EXIT_CONFIG
- * and file:line:column for an unknown key, a bad unit or range. */
+ * exists), then the environment (SLUICE_<NAME>, PGHOST and the like; empty
+ * variables count as unset), then flags ("raw-dir" is raw_dir). Fails with
+ * ERR_STOP/EXIT_CONFIG and file:line:column for an unknown key, a bad unit or
+ * range; EXIT_USAGE for a flag. config needs no clearing then. */
 bool config_load(struct config *config, const char *file,
 	const struct config_flag *flags, struct err *err) MUST_CHECK;
 void config_clear(struct config *config);
@@ -90,20 +96,37 @@ void config_clear(struct config *config);
 bool config_password(const struct account *account, struct buf *out,
 	struct err *err) MUST_CHECK;
 
+enum setting_type {
+	SETTING_TEXT,
+	SETTING_FILE,   /* a path */
+	SETTING_COUNT,
+	SETTING_BYTES,  /* "16 MiB" */
+	SETTING_SECS,   /* "5 s" */
+	SETTING_MS,     /* "250 ms" */
+	SETTING_FLAG,   /* true or false */
+	SETTING_WORD,   /* one of .words, kept as text */
+	SETTING_CHOICE, /* one of .words, kept as its place: an enum */
+};
+
 /* One row per setting, in the order of the documentation. */
 struct setting {
 	const char *name;
-	const char *unit; /* "text", "file", "seconds", "bytes", "flag" ... */
-	const char *preset;
+	enum setting_type type;
+	const char *unit;   /* the type in words: "seconds", "bytes" ... */
+	size_t offset;      /* in struct config */
+	const char *preset; /* as text; NULL: none, or follows from another */
 	const char *help;
-	const char *env; /* further variable beside SLUICE_<NAME>, or NULL */
+	const char *env;    /* further variable beside SLUICE_<NAME>, or NULL */
+	int64_t min, max;
+	const char *const *words;
+	const char *section; /* a heading of the documentation starts here */
 	bool secret;
-	bool reload;
+	bool reload;        /* SIGHUP takes it over */
 };
 const struct setting *config_settings(size_t *count);
 /* The value in force as text; a secret shows as "***" when it is set.
- * *source says where it came from: "default", "sluice.yaml:12",
- * "environment", "flag" (borrowed until config_clear). */
+ * *source says where it came from: "default", "/path/sluice.yaml:12",
+ * "environment PGHOST", "flag" (borrowed until config_clear). */
 bool config_value(const struct config *config, size_t setting,
 	struct buf *out, const char **source, struct err *err) MUST_CHECK;
 

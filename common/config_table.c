@@ -1,0 +1,182 @@
+/* config_table.c - every setting: the one place that knows its name, unit,
+ * default, range and help. */
+#include "common/config.h"
+
+#define AT(field) .offset = offsetof(struct config, field)
+#define TEXT .type = SETTING_TEXT, .unit = "text"
+#define PATH .type = SETTING_FILE, .unit = "file"
+#define FOLDER .type = SETTING_FILE, .unit = "folder"
+#define COUNT(least, most) .type = SETTING_COUNT, .unit = "number", \
+	.min = (least), .max = (most)
+#define BYTES(least, most) .type = SETTING_BYTES, .unit = "bytes", \
+	.min = (least), .max = (most)
+#define SECS(least, most) .type = SETTING_SECS, .unit = "seconds", \
+	.min = (least), .max = (most)
+#define MS(least, most) .type = SETTING_MS, .unit = "milliseconds", \
+	.min = (least), .max = (most)
+#define FLAG .type = SETTING_FLAG, .unit = "flag"
+#define WORD(list) .type = SETTING_WORD, .unit = "word", .words = (list)
+#define CHOICE(list) .type = SETTING_CHOICE, .unit = "word", .words = (list)
+
+#define KIB ((int64_t)1 << 10)
+#define MIB ((int64_t)1 << 20)
+#define GIB ((int64_t)1 << 30)
+#define DAY_SECS 86400
+#define DAY_MS 86400000
+
+/* A user, a password, a file that holds it. */
+#define ACCOUNT(account, preset_user, what) \
+	{ .name = #account "_user", TEXT, AT(account.user), \
+		.preset = (preset_user), .help = what }, \
+	{ .name = #account "_password", TEXT, AT(account.password), \
+		.secret = true, \
+		.help = "its password; better kept in a file" }, \
+	{ .name = #account "_password_file", PATH, \
+		AT(account.password_file), .help = "the file that holds " \
+		"its password, readable by its owner only (chmod 600)" }
+
+static const char *const sslmodes[] = { "disable", "allow", "prefer",
+	"require", "verify-ca", "verify-full", NULL };
+/* In the order of enum log_level and enum log_format. */
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const formats[] = { "logfmt", "json", NULL };
+
+static const struct setting settings[] = {
+	{ .section = "Folders and files",
+		.name = "raw_dir", FOLDER, AT(raw_dir), .preset = "raw_data",
+		.help = "files dropped here, each in the folder of its "
+			"dataset, are loaded" },
+	{ .name = "processed_dir", FOLDER, AT(processed_dir),
+		.help = "where loaded files go; `processed` in raw_dir unless "
+			"set; on the same file system" },
+	{ .name = "failed_dir", FOLDER, AT(failed_dir),
+		.help = "where files go of which a part could not be read; "
+			"`failed` in raw_dir unless set" },
+	{ .name = "state_file", PATH, AT(state_file),
+		.preset = "var/state/producer.db",
+		.help = "the producer's memory (SQLite)" },
+	{ .name = "pipelines_dir", FOLDER, AT(pipelines_dir),
+		.preset = "pipelines", .help = "the pipeline files, *.yaml" },
+	{ .name = "schema_dir", FOLDER, AT(schema_dir),
+		.preset = "sql/schema",
+		.help = "the migrations that `sluice apply` runs" },
+	{ .name = "models_dir", FOLDER, AT(models_dir),
+		.preset = "sql/models",
+		.help = "the models: a folder for each pipeline, a file for "
+			"each model" },
+	{ .name = "sample_file", PATH, AT(sample_file),
+		.preset = "tests/data/events_sample.json",
+		.help = "what `sluice drop` drops when no file is named" },
+
+	{ .section = "PostgreSQL",
+		.name = "database_host", TEXT, AT(database_host),
+		.preset = "127.0.0.1", .env = "PGHOST",
+		.help = "name, address or folder of the server's socket" },
+	{ .name = "database_port", COUNT(1, 65535), AT(database_port),
+		.preset = "5432", .env = "PGPORT", .help = "its port" },
+	{ .name = "database_name", TEXT, AT(database_name),
+		.preset = "sluice", .env = "PGDATABASE",
+		.help = "the database" },
+	{ .name = "database_sslmode", WORD(sslmodes), AT(database_sslmode),
+		.preset = "prefer", .env = "PGSSLMODE",
+		.help = "as libpq's sslmode; verify-full beyond this machine" },
+	{ .name = "database_sslrootcert", PATH, AT(database_sslrootcert),
+		.env = "PGSSLROOTCERT",
+		.help = "certificates of the authorities to trust" },
+	ACCOUNT(owner, "sluice_owner",
+		"the role that owns everything; for `sluice apply`"),
+	ACCOUNT(loader, "sluice_loader", "the consumer's role"),
+	ACCOUNT(reader, "sluice_reader", "the role of those who only read"),
+	{ .name = "connect_timeout_secs", SECS(1, 600),
+		AT(connect_timeout_secs), .preset = "5 s",
+		.env = "PGCONNECT_TIMEOUT",
+		.help = "give up connecting, to either server, after this" },
+	{ .name = "lock_timeout_ms", MS(0, DAY_MS), AT(lock_timeout_ms),
+		.preset = "10 s",
+		.help = "give up waiting for a lock after this; 0: never" },
+	{ .name = "statement_timeout_ms", MS(0, DAY_MS),
+		AT(statement_timeout_ms), .preset = "5 min",
+		.help = "give up a statement after this; 0: never" },
+
+	{ .section = "RabbitMQ",
+		.name = "broker_host", TEXT, AT(broker_host),
+		.preset = "127.0.0.1", .help = "name or address" },
+	{ .name = "broker_port", COUNT(1, 65535), AT(broker_port),
+		.preset = "5672", .help = "its AMQP port" },
+	{ .name = "broker_vhost", TEXT, AT(broker_vhost), .preset = "sluice",
+		.help = "the virtual host" },
+	{ .name = "broker_api", TEXT, AT(broker_api),
+		.preset = "http://127.0.0.1:15672",
+		.help = "the management plugin's address; for `sluice apply`" },
+	{ .name = "broker_tls", FLAG, AT(broker_tls), .preset = "false",
+		.help = "speak TLS with the broker" },
+	{ .name = "broker_cacert", PATH, AT(broker_cacert),
+		.help = "certificates of the authorities to trust; needed with "
+			"broker_tls" },
+	{ .name = "heartbeat_secs", SECS(2, 600), AT(heartbeat_secs),
+		.preset = "10 s",
+		.help = "a connection silent for twice as long is dead" },
+	{ .name = "queue_max_bytes", BYTES(MIB, 1024 * GIB),
+		AT(queue_max_bytes), .preset = "32 MiB",
+		.help = "of a pipeline's queue; beyond, the backlog waits as "
+			"files; for `sluice apply`" },
+	ACCOUNT(admin, "sluice_admin",
+		"the administrator; for `sluice apply`"),
+	ACCOUNT(producer, "sluice_producer", "the producer's user"),
+	ACCOUNT(consumer, "sluice_consumer", "the consumer's user"),
+	ACCOUNT(foreign, "sluice_foreign",
+		"the user of programs that publish on their own"),
+	ACCOUNT(tap, "sluice_tap", "the user who may listen in"),
+
+	{ .section = "Producer",
+		.name = "settle_secs", SECS(0, DAY_SECS), AT(settle_secs),
+		.preset = "2 s",
+		.help = "a file that nobody was seen closing is taken when "
+			"unchanged for this long" },
+	{ .name = "rescan_secs", SECS(1, DAY_SECS), AT(rescan_secs),
+		.preset = "5 s",
+		.help = "between two looks at all folders, in case no "
+			"notification came" },
+	{ .name = "max_file_bytes", BYTES(1, 1024 * 1024 * GIB),
+		AT(max_file_bytes), .preset = "64 GiB",
+		.help = "larger files are left alone" },
+	{ .name = "max_record_bytes", BYTES(64, 96 * MIB),
+		AT(max_record_bytes), .preset = "16 MiB",
+		.help = "larger records are rejects" },
+	{ .name = "chunk_records", COUNT(1, 100000), AT(chunk_records),
+		.preset = "500", .help = "records in a message, at most" },
+	{ .name = "chunk_bytes", BYTES(1, 16 * MIB), AT(chunk_bytes),
+		.preset = "128 KiB",
+		.help = "bytes of a message, at most, unless one record is "
+			"larger" },
+	{ .name = "confirm_window", COUNT(1, 65535), AT(confirm_window),
+		.preset = "256",
+		.help = "messages under way that the broker has not confirmed" },
+
+	{ .section = "Consumer",
+		.name = "batch_rows", COUNT(1, 10000000), AT(batch_rows),
+		.preset = "50000", .help = "records in a transaction, at most" },
+	{ .name = "batch_bytes", BYTES(1, GIB), AT(batch_bytes),
+		.preset = "16 MiB",
+		.help = "bytes in a transaction, at most, unless one message "
+			"is larger" },
+	{ .name = "prefetch", COUNT(1, 65535), AT(prefetch), .preset = "500",
+		.help = "messages the broker hands out ahead, for each queue" },
+	{ .name = "max_message_bytes", BYTES(KIB, 96 * MIB),
+		AT(max_message_bytes), .preset = "16 MiB",
+		.help = "larger messages of other programs are rejects" },
+
+	{ .section = "Logs",
+		.name = "log_level", CHOICE(levels), AT(log_level),
+		.preset = "info", .reload = true,
+		.help = "the least important lines to write" },
+	{ .name = "log_format", CHOICE(formats), AT(log_format),
+		.preset = "logfmt", .reload = true,
+		.help = "how lines look on stderr" },
+};
+
+const struct setting *config_settings(size_t *count)
+{
+	*count = sizeof(settings) / sizeof(settings[0]);
+	return settings;
+}
