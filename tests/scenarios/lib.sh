@@ -100,9 +100,7 @@ setting() {
 }
 
 create_database() {
-	local url
-	url=$(setting database_owner_url)
-	psql -qX "$url" -c "drop database if exists s_$name with (force)" \
+	psql -qX "$(setting database_owner_url)" -c "drop database if exists s_$name with (force)" \
 		-c "create database s_$name" >/dev/null
 }
 
@@ -120,11 +118,9 @@ scenario_clean() {
 }
 
 drop_database() {
-	local url
-	url=$(SLUICE_DATABASE_NAME='' setting database_owner_url)
 	unset SLUICE_DATABASE_NAME
-	url=$(setting database_owner_url)
-	psql -qX "$url" -c "drop database if exists s_$name with (force)" \
+	psql -qX "$(setting database_owner_url)" \
+		-c "drop database if exists s_$name with (force)" \
 		>/dev/null 2>&1 || true
 }
 
@@ -163,6 +159,15 @@ producer_stop() {
 consumer_stop() {
 	kill_daemon "$consumer_pid" "${1:-TERM}"
 	consumer_pid=''
+}
+
+# kill_server NAME: SIGKILL to a server of the tests and all its children
+kill_server() {
+	local pid
+	pid=$(cut -d' ' -f1 "$servers/run/$1.pid" | head -n 1)
+	pkill -KILL -P "$pid" 2>/dev/null || true
+	kill -KILL "$pid"
+	until_true test ! -e "/proc/$pid"
 }
 
 # drop FILE [FOLDER [NAME]]: as a user's `cp` and `mv` would

@@ -10,9 +10,7 @@ producer_start
 consumer_start
 drop "$work/big.json"
 until_true test "$(q 'select count(*) from meta.load' || echo 0)" != 0
-postmaster=$(head -n 1 "$(find "$servers" -name postmaster.pid | head -n 1)")
-kill -KILL "$postmaster"
-pkill -KILL -P "$postmaster" 2>/dev/null || true
+kill_server postgresql
 "$top/deploy/native.sh" start "$servers" >"$work/restart.log" 2>&1
 q "select pg_terminate_backend(pid) from pg_stat_activity
 	where application_name like 'sluice-consumer%'" >/dev/null || true
