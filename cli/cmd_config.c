@@ -178,7 +178,9 @@ static bool need(const char *path, int how, const char *setting,
 
 static bool check_folders(const struct config *config, struct err *err)
 {
-	return need(config->raw_dir, R_OK | X_OK, "raw_dir", err) &&
+	/* the producer makes raw_dir when it is not there */
+	return (access(config->raw_dir, F_OK) != 0 ||
+		       need(config->raw_dir, R_OK | X_OK, "raw_dir", err)) &&
 		need(config->schema_dir, R_OK | X_OK, "schema_dir", err) &&
 		need(config->models_dir, R_OK | X_OK, "models_dir", err) &&
 		need(config->sample_file, R_OK, "sample_file", err);

@@ -110,22 +110,22 @@ static bool add_row(const struct dataset *dataset, struct table *table,
 		table_add(table, dataset->directory);
 	else
 		table_add(table, "(derived)");
-	ok = join_patterns(dataset, &text, err);
-	table_add(table, ok ? text.data : "");
 	(void)snprintf(name, sizeof(name), "%s.%s", dataset->schema,
 		dataset->table);
 	table_add(table, name);
-	ok = ok && join_key(dataset, &text, err);
-	table_add(table, ok ? text.data : "");
 	table_add_int(table, (int64_t)dataset->column_count);
+	ok = join_key(dataset, &text, err);
+	table_add(table, ok ? text.data : "");
+	ok = ok && join_patterns(dataset, &text, err);
+	table_add(table, ok ? text.data : "");
 	buf_clear(&text);
 	return ok;
 }
 
 static bool list_table(const struct pipeline_set *set, struct err *err)
 {
-	static const char *const heads[] = { "dataset", "folder", "files",
-		"table", "key", ">columns", NULL };
+	static const char *const heads[] = { "dataset", "folder", "table",
+		">columns", "key", "files", NULL };
 	struct table table;
 	bool ok = true;
 
@@ -231,8 +231,8 @@ const struct cmd cmd_pipeline = {
 "        is not: file:line:column, what is wrong and what is allowed. Without\n"
 "        FILE it reads all of pipelines_dir as the daemons do: also whether\n"
 "        names, tables and folders clash, and whether the models are there.\n"
-"list    one line a dataset: folder below raw_dir, patterns of file names,\n"
-"        master table, key, number of columns. --json: pipelines[] with name,\n"
+"list    one line a dataset: folder below raw_dir, master table, number of\n"
+"        columns, key, patterns of file names. --json: pipelines[] with name,\n"
 "        file, datasets[] (name, directory, patterns, schema, table,\n"
 "        columns[]) and models[].\n"
 "\n"

@@ -43,12 +43,30 @@ void output_line(const char *fmt, ...)
 	(void)putchar('\n');
 }
 
+bool output_add_shown(struct buf *out, const void *data, size_t len,
+	struct err *err)
+{
+	const char *text = data;
+	bool ok = true;
+
+	while (ok && len > 0) {
+		const char *quote = memchr(text, '"', len);
+		const size_t n = quote != NULL ? (size_t)(quote - text) : len;
+
+		ok = buf_add_escaped(out, text, n, err) &&
+			(quote == NULL || buf_add_char(out, '"', err));
+		text += n + (quote != NULL);
+		len -= n + (quote != NULL);
+	}
+	return ok;
+}
+
 const char *output_escape(struct buf *out, const char *text)
 {
 	struct err err = { 0 };
 
 	buf_reset(out);
-	if (!buf_add_escaped(out, text, strlen(text), &err) || out->len == 0)
+	if (!output_add_shown(out, text, strlen(text), &err) || out->len == 0)
 		return "";
 	return out->data;
 }
@@ -110,7 +128,8 @@ void table_add(struct table *table, const char *text)
 	if (table->failed.kind != ERR_NONE)
 		return;
 	/* the cell, then the NUL that ends it */
-	if (buf_add_escaped(&table->text, cell, strlen(cell), &table->failed) &&
+	if (output_add_shown(&table->text, cell, strlen(cell),
+		    &table->failed) &&
 		buf_add_char(&table->text, '\0', &table->failed))
 		table->cells++;
 }
@@ -140,6 +159,14 @@ static bool add_blanks(struct buf *out, size_t count, struct err *err)
 	while (ok && count-- > 0)
 		ok = buf_add_char(out, ' ', err);
 	return ok;
+}
+
+/* Ends a line without blanks before its end. */
+static bool end_line(struct buf *out, struct err *err)
+{
+	while (out->len > 0 && out->data[out->len - 1] == ' ')
+		out->len--;
+	return buf_add_char(out, '\n', err);
 }
 
 static const char *head_text(const char *head)
@@ -172,8 +199,7 @@ static bool add_cell(const struct table *table, size_t column,
 	return (!right || add_blanks(out, blanks, err)) &&
 		buf_add_str(out, cell, err) &&
 		(last || right || add_blanks(out, blanks, err)) &&
-		add_blanks(out, last ? 0 : GAP, err) &&
-		(!last || buf_add_char(out, '\n', err));
+		(last ? end_line(out, err) : add_blanks(out, GAP, err));
 }
 
 bool table_format(const struct table *table, size_t indent, struct buf *out,

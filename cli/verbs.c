@@ -1,6 +1,7 @@
 /* verbs.c - the list of verbs, and the help that is made from it. */
 #include "cli/verbs.h"
 #include "cli/args.h"
+#include "cli/output.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,7 +101,7 @@ int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(shown.text, sizeof(shown.text), fmt, args);
 	va_end(args);
-	if (buf_add_escaped(&line, shown.text, strlen(shown.text), &err))
+	if (output_add_shown(&line, shown.text, strlen(shown.text), &err))
 		(void)fprintf(stderr, "sluice %s: %s\n", cmd->name,
 			line.data != NULL ? line.data : "");
 	(void)fprintf(stderr, "usage: sluice %s%s%s\n", cmd->name,
@@ -114,7 +115,7 @@ int cmd_fail(const struct err *err)
 	struct buf line = { 0 };
 	struct err second = { 0 };
 
-	if (buf_add_escaped(&line, err->text, strlen(err->text), &second))
+	if (output_add_shown(&line, err->text, strlen(err->text), &second))
 		(void)fprintf(stderr, "sluice: %s\n",
 			line.data != NULL ? line.data : "");
 	buf_clear(&line);

@@ -36,9 +36,26 @@ static void hostile_cells_stay_in_their_line(void)
 	struct err err = { 0 };
 
 	table_init(&table, heads);
-	table_add(&table, "a\nb\x1b[31m\t\xff");
+	table_add(&table, "a\nb\x1b[31m\t\xff \"q\" \\");
 	CU_ASSERT_TRUE(table_format(&table, 0, &out, &err));
-	CU_ASSERT_STRING_EQUAL(out.data, "name\na\\nb\\x1b[31m\\t\\xff\n");
+	CU_ASSERT_STRING_EQUAL(out.data,
+		"name\na\\nb\\x1b[31m\\t\\xff \"q\" \\\\\n");
+	buf_clear(&out);
+	table_clear(&table);
+}
+
+static void lines_end_without_blanks(void)
+{
+	static const char *const heads[] = { "a", "", NULL };
+	struct table table;
+	struct buf out = { 0 };
+	struct err err = { 0 };
+
+	table_init(&table, heads);
+	table_add(&table, "long");
+	table_add(&table, "");
+	CU_ASSERT_TRUE(table_format(&table, 0, &out, &err));
+	CU_ASSERT_STRING_EQUAL(out.data, "a\nlong\n");
 	buf_clear(&out);
 	table_clear(&table);
 }
@@ -149,6 +166,7 @@ CU_TestInfo output_tests[] = {
 	{ "columns are aligned by characters", tables_are_aligned },
 	{ "hostile cells stay in their line",
 		hostile_cells_stay_in_their_line },
+	{ "lines end without blanks", lines_end_without_blanks },
 	{ "an empty table has its head", an_empty_table_has_its_head },
 	{ "sizes have units", sizes_have_units },
 	{ "ages have units", ages_have_units },
