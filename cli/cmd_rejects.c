@@ -243,7 +243,8 @@ static bool show_bytes(const struct cmd_context *context, bool raw,
 		(void)fwrite(bytes->data, 1, bytes->len, stdout);
 		return true;
 	}
-	ok = output_add_shown(&shown, bytes->data, bytes->len, err);
+	/* backslashes doubled: what was shown can be read back */
+	ok = output_add_shown(&shown, bytes->data, bytes->len, "\"", err);
 	if (ok && context->json) {
 		root = json_object();
 		put_row(root, result, 0, each_fields);

@@ -136,7 +136,7 @@ static void show_models(const struct status *status)
 	if (db_rows(status->stale) == 0)
 		output_line("models      all fresh");
 	for (size_t i = 0; i < db_rows(status->stale); i++)
-		output_line("models      %s%s is stale%s %s",
+		output_line("models      %s%s is stale%s: %s",
 			output_paint(PAINT_YELLOW),
 			output_escape(&name, db_value(status->stale, i, 0)),
 			output_paint(PAINT_NONE),
@@ -392,6 +392,6 @@ const struct cmd cmd_status = {
 "\n"
 "Asks PostgreSQL as the reader and RabbitMQ as the tap. Exits 0, 69 when a\n"
 "server is not there (the rest is shown all the same), 78 when one refuses\n"
-"the account or lacks the schema.",
+"the account or lacks what `sluice apply` makes.",
 	.run = run,
 };

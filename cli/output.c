@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define GAP 2 /* blanks between columns */
+#define PLAIN "\"\\"
 
 static bool colours(void)
 {
@@ -44,19 +45,22 @@ void output_line(const char *fmt, ...)
 }
 
 bool output_add_shown(struct buf *out, const void *data, size_t len,
-	struct err *err)
+	const char *plain, struct err *err)
 {
 	const char *text = data;
 	bool ok = true;
 
 	while (ok && len > 0) {
-		const char *quote = memchr(text, '"', len);
-		const size_t n = quote != NULL ? (size_t)(quote - text) : len;
+		size_t n = 0;
 
+		while (n < len && (text[n] == '\0' ||
+			strchr(plain, text[n]) == NULL))
+			n++;
 		ok = buf_add_escaped(out, text, n, err) &&
-			(quote == NULL || buf_add_char(out, '"', err));
-		text += n + (quote != NULL);
-		len -= n + (quote != NULL);
+			(n == len || buf_add_char(out, text[n], err));
+		n += n < len;
+		text += n;
+		len -= n;
 	}
 	return ok;
 }
@@ -66,7 +70,8 @@ const char *output_escape(struct buf *out, const char *text)
 	struct err err = { 0 };
 
 	buf_reset(out);
-	if (!output_add_shown(out, text, strlen(text), &err) || out->len == 0)
+	if (!output_add_shown(out, text, strlen(text), PLAIN, &err) ||
+		out->len == 0)
 		return "";
 	return out->data;
 }
@@ -128,7 +133,7 @@ void table_add(struct table *table, const char *text)
 	if (table->failed.kind != ERR_NONE)
 		return;
 	/* the cell, then the NUL that ends it */
-	if (output_add_shown(&table->text, cell, strlen(cell),
+	if (output_add_shown(&table->text, cell, strlen(cell), PLAIN,
 		    &table->failed) &&
 		buf_add_char(&table->text, '\0', &table->failed))
 		table->cells++;

@@ -22,11 +22,12 @@ const char *output_paint(enum paint paint);
  * escaped text of output_escape. */
 void output_line(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Adds data as people may see it: as buf_add_escaped does, but with quotes
- * left alone. What was shown can be read back: a backslash is two. */
+/* Adds data as buf_add_escaped does, but leaves the characters of `plain`
+ * alone (quotes, backslashes). */
 bool output_add_shown(struct buf *out, const void *data, size_t len,
-	struct err *err) MUST_CHECK;
-/* The same for a text; out is emptied first. Never NULL. */
+	const char *plain, struct err *err) MUST_CHECK;
+/* A text as people may see it, quotes and backslashes plain; out is emptied
+ * first. Never NULL. */
 const char *output_escape(struct buf *out, const char *text);
 
 /* "1.4 GiB" and "3 min 20 s"; negative ages show as "0 s". */

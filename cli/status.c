@@ -314,5 +314,8 @@ int status_code(const struct status *status)
 		return err_exit_code(&status->database.err);
 	if (status->broker.err.kind != ERR_NONE)
 		return err_exit_code(&status->broker.err);
+	for (size_t i = 0; i < status->queue_count; i++)
+		if (!status->queues[i].found)
+			return EXIT_CONFIG;
 	return EXIT_FINE;
 }

@@ -95,15 +95,13 @@ int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
 {
 	struct err shown = { 0 };
 	struct buf line = { 0 };
-	struct err err = { 0 };
 	va_list args;
 
 	va_start(args, fmt);
 	(void)vsnprintf(shown.text, sizeof(shown.text), fmt, args);
 	va_end(args);
-	if (output_add_shown(&line, shown.text, strlen(shown.text), &err))
-		(void)fprintf(stderr, "sluice %s: %s\n", cmd->name,
-			line.data != NULL ? line.data : "");
+	(void)fprintf(stderr, "sluice %s: %s\n", cmd->name,
+		output_escape(&line, shown.text));
 	(void)fprintf(stderr, "usage: sluice %s%s%s\n", cmd->name,
 		cmd->usage[0] != '\0' ? " " : "", cmd->usage);
 	buf_clear(&line);
@@ -113,11 +111,8 @@ int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
 int cmd_fail(const struct err *err)
 {
 	struct buf line = { 0 };
-	struct err second = { 0 };
 
-	if (output_add_shown(&line, err->text, strlen(err->text), &second))
-		(void)fprintf(stderr, "sluice: %s\n",
-			line.data != NULL ? line.data : "");
+	(void)fprintf(stderr, "sluice: %s\n", output_escape(&line, err->text));
 	buf_clear(&line);
 	return err_exit_code(err);
 }
