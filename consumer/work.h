@@ -1,0 +1,76 @@
+/* work.h - a delivery on its way into the database: what it is, whose it is.
+ * Pure but for the memory it takes. */
+#ifndef SLUICE_WORK_H
+#define SLUICE_WORK_H
+
+#include "common/broker.h"
+#include "common/pipeline.h"
+#include "consumer/walk.h"
+
+enum work_kind {
+	WORK_UNREAD,   /* not looked into yet: it may be what kills us */
+	WORK_CHUNK,    /* ours: records */
+	WORK_REJECT,   /* ours: a record the producer refused */
+	WORK_MANIFEST, /* ours: the end of a source */
+	WORK_FOREIGN,  /* anybody's: JSON */
+	WORK_ASIDE,    /* set aside whole: code and detail say why */
+};
+
+/* Whose counters a message moves, and where its bytes lie in the ledger: an
+ * id of our producer's, or one made from the message itself. */
+struct work {
+	struct delivery *delivery;
+	uint64_t generation; /* of the AMQP connection it came by */
+	enum work_kind kind;
+
+	struct envelope envelope; /* of ours */
+	struct uuid drop;
+	uint64_t lo, hi;
+	uint32_t replay;
+	uint64_t records;
+
+	const char *dataset_name; /* from the routing key */
+	const struct dataset *dataset; /* NULL: there is none of that name */
+	const char *code;   /* every record is rejected with this; or NULL */
+	char detail[256];
+
+	char key[SHA256_TEXT]; /* in meta.attempt; empty unless redelivered */
+	int together, alone;   /* deaths while it was in our hands */
+	bool counted;          /* the attempt at hand is in meta.attempt */
+	bool done;             /* committed */
+
+	/* in the load at hand */
+	size_t source;     /* index in the batch */
+	bool fresh;        /* this load has put it in the ledger */
+};
+
+/* Takes the delivery over, also when it fails (out of memory). */
+struct work *work_new(struct delivery *delivery, uint64_t generation,
+	struct err *err);
+void work_free(struct work *work);
+
+/* Reads the message: ours when it says so, comes from the broker's user
+ * `producer` and holds what it must; JSON of anybody; the rest is set aside.
+ * False when out of memory only. */
+bool work_read(struct work *work, const char *producer, struct err *err)
+	MUST_CHECK;
+/* The name in meta.attempt, from the bytes: nobody can forge another's. */
+bool work_make_key(struct work *work, struct err *err) MUST_CHECK;
+/* From now on a source of its own, with one record that is rejected: neither
+ * the counters nor the ledger of the source it claims to be of are touched. */
+bool work_set_aside(struct work *work, const char *code, const char *detail,
+	struct err *err) MUST_CHECK;
+/* Looks the dataset up; when there is none, the records are rejected. */
+void work_find_dataset(struct work *work, const struct pipeline_set *set);
+
+/* True for a message whose id was made from its bytes. */
+bool work_is_foreign(const struct work *work);
+/* Starts on its records; not for rejects and manifests. */
+void work_walk(const struct work *work, struct walk *walk);
+/* The pipeline whose queue it came from: a name of at most out_len - 1. */
+void work_pipeline(const struct work *work, char *out, size_t out_len);
+/* "message from app_id: message_id" or what is known; any bytes. */
+bool work_foreign_name(const struct work *work, struct buf *out,
+	struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,95 @@
+/* test_batch.c - what one transaction holds. */
+#include "consumer/batch.h"
+
+#include <CUnit/CUnit.h>
+#include <string.h>
+
+static struct delivery deliveries[8];
+static struct work works[8];
+static struct work *list[8];
+
+static void set_work(size_t i, uint8_t drop, uint64_t lo, uint64_t records,
+	size_t bytes)
+{
+	deliveries[i] = (struct delivery){ .message.body.len = bytes };
+	works[i] = (struct work){
+		.delivery = &deliveries[i],
+		.kind = WORK_CHUNK,
+		.drop.bytes = { drop },
+		.dataset_name = "events",
+		.lo = lo,
+		.hi = lo + 10,
+		.records = records,
+	};
+	list[i] = &works[i];
+}
+
+static void check_cut(int64_t max_rows, int64_t max_bytes, size_t want)
+{
+	CU_ASSERT_EQUAL(batch_cut(list, 4, max_rows, max_bytes, 500), want);
+}
+
+static void a_batch_is_cut_by_rows_and_bytes(void)
+{
+	for (size_t i = 0; i < 4; i++)
+		set_work(i, 1, i * 10, 100, 1000);
+	check_cut(1000, 10000, 4);
+	check_cut(400, 4000, 4);
+	check_cut(399, 10000, 3);
+	check_cut(1000, 2999, 2);
+	check_cut(1, 1, 1); /* one too large goes alone */
+	CU_ASSERT_EQUAL(batch_cut(list, 0, 1, 1, 500), 0);
+	works[0].kind = WORK_UNREAD;
+	check_cut(650, 10000, 2);
+}
+
+static void works_are_sorted_and_sources_found(void)
+{
+	struct batch batch;
+	struct err err = { 0 };
+
+	set_work(0, 9, 10, 1, 1);
+	set_work(1, 2, 0, 1, 1);
+	set_work(2, 9, 0, 1, 1);
+	set_work(3, 9, 0, 1, 1);
+	works[3].dataset_name = "actors";
+	CU_ASSERT_TRUE(batch_build(&batch, list, 4, &err));
+	CU_ASSERT_PTR_EQUAL(batch.works[0], &works[1]);
+	CU_ASSERT_PTR_EQUAL(batch.works[1], &works[3]);
+	CU_ASSERT_PTR_EQUAL(batch.works[2], &works[2]);
+	CU_ASSERT_PTR_EQUAL(batch.works[3], &works[0]);
+	CU_ASSERT_EQUAL(batch.source_count, 2);
+	CU_ASSERT_EQUAL(batch.sources[0].drop.bytes[0], 2);
+	CU_ASSERT_EQUAL(batch.sources[1].drop.bytes[0], 9);
+	CU_ASSERT_EQUAL(works[1].source, 0);
+	CU_ASSERT_EQUAL(works[0].source, 1);
+	batch.sources[0].id = 70;
+	batch.sources[1].id = 50;
+	CU_ASSERT_PTR_EQUAL(batch_source(&batch, 50), &batch.sources[1]);
+	CU_ASSERT_PTR_NULL(batch_source(&batch, 51));
+	batch_clear(&batch);
+}
+
+static void ranges_sort_as_numbers(void)
+{
+	struct batch batch;
+	struct err err = { 0 };
+
+	set_work(0, 1, UINT64_C(1) << 40, 1, 1);
+	set_work(1, 1, 255, 1, 1);
+	set_work(2, 1, 256, 1, 1);
+	CU_ASSERT_TRUE(batch_build(&batch, list, 3, &err));
+	CU_ASSERT_EQUAL(batch.works[0]->lo, 255);
+	CU_ASSERT_EQUAL(batch.works[1]->lo, 256);
+	CU_ASSERT_EQUAL(batch.works[2]->lo, UINT64_C(1) << 40);
+	batch_clear(&batch);
+}
+
+CU_TestInfo batch_tests[] = {
+	{ "a batch is cut by rows and bytes",
+		a_batch_is_cut_by_rows_and_bytes },
+	{ "works are sorted and sources found",
+		works_are_sorted_and_sources_found },
+	{ "ranges sort as numbers", ranges_sort_as_numbers },
+	CU_TEST_INFO_NULL,
+};
