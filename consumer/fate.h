@@ -1,0 +1,26 @@
+/* fate.h - how the threads tell main that the program must end, and main tells
+ * them. */
+#ifndef SLUICE_FATE_H
+#define SLUICE_FATE_H
+
+#include "common/err.h"
+
+#include <stdatomic.h>
+
+struct fate {
+	atomic_int exit_code; /* of the first that gave up; 0: none did */
+	int ended_fd;         /* readable once somebody gave up */
+	int stop_fd;          /* readable: leave whatever you wait for */
+};
+
+bool fate_init(struct fate *fate, struct err *err) MUST_CHECK;
+void fate_clear(struct fate *fate);
+/* The program cannot go on: logs why. */
+void fate_end(struct fate *fate, const struct err *err);
+bool fate_ended(const struct fate *fate);
+void fate_stop(struct fate *fate);
+bool fate_stopping(const struct fate *fate);
+/* Waits that long, or until we are to stop; false then. */
+bool fate_wait(const struct fate *fate, int ms);
+
+#endif

@@ -1,0 +1,608 @@
+/* intake.c - the thread that owns the AMQP connection. */
+#include "consumer/intake.h"
+#include "common/backoff.h"
+#include "common/broker.h"
+#include "common/clock.h"
+#include "consumer/acks.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOTES_MAX 4096
+#define HELD_BYTES_MAX ((size_t)32 << 20)
+#define QUEUE_NAME 128
+
+/* What other threads tell the intake. */
+struct note {
+	enum { NOTE_ACKS, NOTE_ROOM, NOTE_PAUSE, NOTE_RESUME, NOTE_QUEUES }
+		kind;
+	uint64_t generation;
+	size_t count;
+	uint64_t *tags;       /* NOTE_ACKS */
+	struct source_queue *queues; /* NOTE_QUEUES */
+};
+
+struct source_queue {
+	char name[QUEUE_NAME];
+	bool missing;
+};
+
+struct intake {
+	const struct config *config;
+	struct queue *out;
+	struct queue *notes;
+	struct fate *fate;
+	pthread_t thread;
+	_Atomic uint64_t generation;
+	_Atomic bool starved; /* somebody waits for room in out */
+
+	/* the thread's own */
+	struct broker *broker;
+	uint64_t connection; /* generation of the latest connection */
+	struct acks acks;
+	struct source_queue *queues;
+	size_t queue_count;
+	struct parcel **held; /* delivered, but out is full */
+	size_t held_count, held_cap, held_bytes;
+	bool paused;
+	bool renew; /* leave this connection for a new one */
+	struct backoff backoff;
+	struct log_repeat trouble;
+	struct log_repeat missing;
+	int64_t look_ms; /* when to look for missing queues again */
+};
+
+void parcel_free(struct parcel *parcel)
+{
+	if (parcel == NULL)
+		return;
+	delivery_free(parcel->delivery);
+	free(parcel);
+}
+
+/* -- notes: from other threads ------------------------------------------ */
+
+static void note_free(struct note *note)
+{
+	if (note == NULL)
+		return;
+	free(note->tags);
+	free(note->queues);
+	free(note);
+}
+
+/* A note that cannot be handed over was about a connection that ends. */
+static void send_note(struct intake *intake, struct note *note, int timeout_ms)
+{
+	if (note != NULL && !queue_push(intake->notes, note, 1, timeout_ms))
+		note_free(note);
+}
+
+static struct note *note_new(int kind)
+{
+	struct note *note = calloc(1, sizeof(*note));
+
+	if (note != NULL)
+		note->kind = kind;
+	return note;
+}
+
+uint64_t intake_generation(const struct intake *intake)
+{
+	return atomic_load(&intake->generation);
+}
+
+/* Out of memory means that the broker delivers again: the ledger knows. */
+void intake_ack(struct intake *intake, uint64_t generation,
+	const uint64_t *tags, size_t count)
+{
+	struct note *note = note_new(NOTE_ACKS);
+
+	if (note == NULL)
+		return;
+	note->generation = generation;
+	note->count = count;
+	note->tags = malloc((count + 1) * sizeof(*tags));
+	if (note->tags == NULL) {
+		note_free(note);
+		return;
+	}
+	memcpy(note->tags, tags, count * sizeof(*tags));
+	send_note(intake, note, -1);
+}
+
+void intake_room(struct intake *intake)
+{
+	if (atomic_exchange(&intake->starved, false))
+		send_note(intake, note_new(NOTE_ROOM), 0);
+}
+
+void intake_pause(struct intake *intake)
+{
+	send_note(intake, note_new(NOTE_PAUSE), -1);
+}
+
+void intake_resume(struct intake *intake)
+{
+	send_note(intake, note_new(NOTE_RESUME), -1);
+}
+
+static struct source_queue *list_queues(const struct pipeline_set *set,
+	size_t *count, struct err *err)
+{
+	struct source_queue *list = calloc(set->count * 2 + 1, sizeof(*list));
+
+	if (list == NULL) {
+		err_memory(err);
+		return NULL;
+	}
+	*count = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		const char *name = set->pipelines[i].name;
+
+		(void)snprintf(list[(*count)++].name, QUEUE_NAME, "sluice.%s",
+			name);
+		(void)snprintf(list[(*count)++].name, QUEUE_NAME,
+			"sluice.%s.dead", name);
+	}
+	return list;
+}
+
+bool intake_set_queues(struct intake *intake, const struct pipeline_set *set,
+	struct err *err)
+{
+	struct note *note = note_new(NOTE_QUEUES);
+
+	if (note == NULL)
+		return err_memory(err);
+	note->queues = list_queues(set, &note->count, err);
+	if (note->queues == NULL) {
+		note_free(note);
+		return false;
+	}
+	send_note(intake, note, -1);
+	return true;
+}
+
+/* -- notes: in the thread ----------------------------------------------- */
+
+static void take_queues(struct intake *intake, struct note *note)
+{
+	const size_t bytes = note->count * sizeof(*note->queues);
+	const bool same = note->count == intake->queue_count &&
+		memcmp(note->queues, intake->queues, bytes) == 0;
+
+	if (same)
+		return;
+	free(intake->queues);
+	intake->queues = note->queues;
+	intake->queue_count = note->count;
+	intake->renew = true;
+	note->queues = NULL;
+}
+
+static void take_note(struct intake *intake, struct note *note)
+{
+	switch (note->kind) {
+	case NOTE_ACKS:
+		for (size_t i = 0; i < note->count; i++)
+			if (note->generation == intake->connection)
+				acks_done(&intake->acks, note->tags[i]);
+		break;
+	case NOTE_ROOM:
+		break;
+	case NOTE_PAUSE:
+		intake->paused = true;
+		break;
+	case NOTE_RESUME:
+		intake->paused = false;
+		break;
+	case NOTE_QUEUES:
+		take_queues(intake, note);
+		break;
+	}
+	note_free(note);
+}
+
+static void take_notes(struct intake *intake)
+{
+	struct note *note;
+
+	while ((note = queue_pop(intake->notes, 0)) != NULL)
+		take_note(intake, note);
+}
+
+/* Waits for a note (or the end of the program). */
+static void await_note(struct intake *intake, int timeout_ms)
+{
+	struct pollfd fd = { .fd = queue_fd(intake->notes), .events = POLLIN };
+
+	(void)poll(&fd, 1, timeout_ms);
+}
+
+static bool send_acks(struct intake *intake, struct err *err)
+{
+	bool multiple;
+	uint64_t tag;
+
+	while (acks_next(&intake->acks, &tag, &multiple))
+		if (!broker_ack(intake->broker, tag, multiple, err))
+			return false;
+	return true;
+}
+
+/* -- deliveries --------------------------------------------------------- */
+
+static bool hold(struct intake *intake, struct parcel *parcel,
+	struct err *err)
+{
+	if (intake->held_count == intake->held_cap) {
+		const size_t cap = intake->held_cap * 2 + 16;
+		struct parcel **more = realloc(intake->held,
+			cap * sizeof(*more));
+
+		if (more == NULL)
+			return err_memory(err);
+		intake->held = more;
+		intake->held_cap = cap;
+	}
+	intake->held[intake->held_count++] = parcel;
+	intake->held_bytes += parcel->delivery->weight;
+	return true;
+}
+
+static bool hand_over(struct intake *intake, struct parcel *parcel)
+{
+	return queue_push(intake->out, parcel, parcel->delivery->weight, 0);
+}
+
+/* In order, as far as there is room. The flag goes up before the last try: a
+ * room made in between is either seen here or announced. */
+static void hand_over_held(struct intake *intake)
+{
+	size_t given = 0;
+
+	for (; given < intake->held_count; given++) {
+		struct parcel *parcel = intake->held[given];
+		const size_t weight = parcel->delivery->weight;
+
+		if (!hand_over(intake, parcel)) {
+			atomic_store(&intake->starved, true);
+			if (!hand_over(intake, parcel))
+				break;
+		}
+		intake->held_bytes -= weight;
+	}
+	intake->held_count -= given;
+	if (given > 0)
+		memmove(intake->held, intake->held + given,
+			intake->held_count * sizeof(*intake->held));
+}
+
+static bool take_delivery(struct intake *intake, struct delivery *delivery,
+	struct err *err)
+{
+	struct parcel *parcel = malloc(sizeof(*parcel));
+
+	if (parcel == NULL) {
+		delivery_free(delivery);
+		return err_memory(err);
+	}
+	*parcel = (struct parcel){ delivery, intake->connection };
+	if (acks_delivered(&intake->acks, delivery->tag, err) &&
+		hold(intake, parcel, err)) {
+		hand_over_held(intake);
+		return true;
+	}
+	parcel_free(parcel);
+	return false;
+}
+
+static void drop_held(struct intake *intake)
+{
+	for (size_t i = 0; i < intake->held_count; i++)
+		parcel_free(intake->held[i]);
+	intake->held_count = 0;
+	intake->held_bytes = 0;
+}
+
+/* -- one connection ----------------------------------------------------- */
+
+static struct broker *connect_broker(struct intake *intake, struct err *err)
+{
+	const struct config *config = intake->config;
+	struct buf password = { 0 };
+	struct broker *broker = NULL;
+	struct broker_options options = {
+		.host = config->broker_host,
+		.port = (int)config->broker_port,
+		.vhost = config->broker_vhost,
+		.user = config->consumer.user,
+		.name = "sluice-consumer",
+		.heartbeat_secs = (int)config->heartbeat_secs,
+		.tls = config->broker_tls,
+		.cacert = config->broker_cacert,
+		.max_message_bytes = (size_t)config->max_message_bytes,
+	};
+
+	if (config_password(&config->consumer, &password, err)) {
+		options.password = password.data != NULL ? password.data : "";
+		broker = broker_open(&options, err);
+	}
+	if (password.data != NULL)
+		explicit_bzero(password.data, password.len);
+	buf_clear(&password);
+	return broker;
+}
+
+static bool inspect_queue(struct broker *broker, struct source_queue *queue,
+	struct err *err)
+{
+	uint32_t ready, consumers;
+	bool found = false;
+
+	if (!broker_inspect(broker, queue->name, &found, &ready, &consumers,
+		err))
+		return false;
+	queue->missing = !found;
+	return true;
+}
+
+/* All are asked for before any is consumed; a missing one must not keep the
+ * others from being served. */
+static bool inspect_queues(struct intake *intake, struct broker *broker,
+	size_t *missing, struct err *err)
+{
+	*missing = 0;
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		if (!inspect_queue(broker, &intake->queues[i], err))
+			return false;
+		*missing += intake->queues[i].missing;
+	}
+	return true;
+}
+
+static int heartbeat_ms(const struct intake *intake)
+{
+	const int64_t secs = intake->config->heartbeat_secs;
+
+	return secs > 0 && secs < 30 ? (int)secs * 1000 / 3 : 10000;
+}
+
+static void complain_missing(struct intake *intake)
+{
+	if (!log_repeat_due(&intake->missing))
+		return;
+	for (size_t i = 0; i < intake->queue_count; i++)
+		if (intake->queues[i].missing)
+			LOG(LOG_ERROR, "queue_missing",
+				LOG_S("queue", intake->queues[i].name),
+				LOG_S("err", "the queue is missing: "
+					"run `sluice apply`"));
+}
+
+static bool subscribe(struct intake *intake, struct err *err)
+{
+	size_t missing;
+
+	if (!inspect_queues(intake, intake->broker, &missing, err))
+		return false;
+	if (missing > 0)
+		complain_missing(intake);
+	else if (log_repeat_clear(&intake->missing) > 0)
+		LOG(LOG_INFO, "queues_found",
+			LOG_U("queues", intake->queue_count));
+	intake->look_ms = clock_now_ms() + heartbeat_ms(intake);
+	for (size_t i = 0; i < intake->queue_count; i++)
+		if (!intake->queues[i].missing &&
+			!broker_consume(intake->broker, intake->queues[i].name,
+				(int)intake->config->prefetch, err))
+			return err_wrap(err, "consume %s",
+				intake->queues[i].name);
+	return true;
+}
+
+/* A missing queue is looked for on a connection of its own: the channel that
+ * consumes must not be disturbed. When one is back, all start anew. */
+static bool look_for_missing(struct intake *intake, struct err *err)
+{
+	size_t before = 0;
+	size_t now = 0;
+	struct broker *broker;
+	bool ok;
+
+	for (size_t i = 0; i < intake->queue_count; i++)
+		before += intake->queues[i].missing;
+	if (before == 0 || clock_now_ms() < intake->look_ms)
+		return true;
+	intake->look_ms = clock_now_ms() + heartbeat_ms(intake);
+	broker = connect_broker(intake, err);
+	if (broker == NULL)
+		return false;
+	ok = inspect_queues(intake, broker, &now, err);
+	broker_close(broker);
+	if (ok && now > 0)
+		complain_missing(intake);
+	intake->renew = now != before;
+	return ok;
+}
+
+static bool take_event(struct intake *intake, const struct broker_event *event,
+	struct err *err)
+{
+	switch (event->kind) {
+	case BROKER_DELIVERED:
+		return take_delivery(intake, event->delivery, err);
+	case BROKER_CANCELLED:
+		intake->renew = true; /* inspecting says what is missing */
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* Everything is full: only notes and heartbeats count until there is room. */
+static int wait_for_room(struct intake *intake)
+{
+	struct pollfd fd = { .fd = queue_fd(intake->notes), .events = POLLIN };
+
+	if (poll(&fd, 1, heartbeat_ms(intake)) > 0)
+		return -1;
+	return 0;
+}
+
+static bool turn(struct intake *intake, struct err *err)
+{
+	struct broker_event event = { 0 };
+	int timeout_ms = heartbeat_ms(intake);
+
+	take_notes(intake);
+	if (!send_acks(intake, err))
+		return false;
+	hand_over_held(intake);
+	if (intake->held_count > 0)
+		timeout_ms = wait_for_room(intake);
+	if (timeout_ms < 0)
+		return true;
+	if (intake->held_bytes > HELD_BYTES_MAX)
+		return err_set(err, ERR_RETRY,
+			"the database does not keep up: dropping the "
+			"connection, the broker keeps the messages");
+	return broker_wait(intake->broker, queue_fd(intake->notes), timeout_ms,
+		       &event, err) &&
+		take_event(intake, &event, err) &&
+		look_for_missing(intake, err);
+}
+
+static bool wanted(const struct intake *intake)
+{
+	return !intake->paused && !queue_closed(intake->notes);
+}
+
+static void recovered(struct intake *intake)
+{
+	const uint64_t times = log_repeat_clear(&intake->trouble);
+
+	LOG(LOG_INFO, "broker_connected",
+		LOG_S("host", intake->config->broker_host),
+		LOG_I("port", intake->config->broker_port),
+		LOG_U("failures", times));
+}
+
+/* The life of a connection; true when it was ended on purpose. */
+static bool serve(struct intake *intake, struct err *err)
+{
+	bool ok;
+
+	intake->renew = false;
+	intake->broker = connect_broker(intake, err);
+	if (intake->broker == NULL)
+		return false;
+	intake->connection++;
+	ok = subscribe(intake, err);
+	if (ok) {
+		recovered(intake);
+		backoff_reset(&intake->backoff);
+		atomic_store(&intake->generation, intake->connection);
+	}
+	while (ok && wanted(intake) && !intake->renew)
+		ok = turn(intake, err);
+	take_notes(intake); /* the last acknowledgements, at the end */
+	ok = ok && send_acks(intake, err);
+	atomic_store(&intake->generation, 0);
+	broker_close(intake->broker);
+	intake->broker = NULL;
+	acks_clear(&intake->acks);
+	drop_held(intake);
+	return ok;
+}
+
+/* Refused at the first try: the settings are wrong, a human must act. Later it
+ * may be a password that is being changed. */
+static void fail(struct intake *intake, const struct err *err)
+{
+	if (err->kind == ERR_STOP && (err_exit_code(err) == EXIT_BUG ||
+		intake->connection == 0)) {
+		fate_end(intake->fate, err);
+		queue_close(intake->notes);
+		return;
+	}
+	if (log_repeat_due(&intake->trouble))
+		log_err(err->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,
+			"broker_lost", err);
+	await_note(intake, backoff_next_ms(&intake->backoff));
+	take_notes(intake);
+}
+
+static void *run(void *context)
+{
+	struct intake *intake = context;
+
+	while (!queue_closed(intake->notes)) {
+		struct err err = { 0 };
+
+		take_notes(intake);
+		if (intake->paused)
+			await_note(intake, -1);
+		else if (!serve(intake, &err))
+			fail(intake, &err);
+	}
+	return NULL;
+}
+
+/* -- start and stop ----------------------------------------------------- */
+
+static void intake_free(struct intake *intake)
+{
+	struct note *note;
+
+	while (intake->notes != NULL &&
+		(note = queue_pop(intake->notes, 0)) != NULL)
+		note_free(note);
+	queue_free(intake->notes);
+	free(intake->held);
+	free(intake->queues);
+	free(intake);
+}
+
+struct intake *intake_start(const struct config *config,
+	const struct pipeline_set *set, struct queue *out, struct fate *fate,
+	struct err *err)
+{
+	struct intake *intake = calloc(1, sizeof(*intake));
+
+	if (intake == NULL) {
+		err_memory(err);
+		return NULL;
+	}
+	intake->config = config;
+	intake->out = out;
+	intake->fate = fate;
+	intake->paused = true;
+	intake->backoff = (struct backoff){ .base_ms = 250,
+		.ceiling_ms = 15000 };
+	intake->notes = queue_new(NOTES_MAX, NOTES_MAX, err);
+	intake->queues = list_queues(set, &intake->queue_count, err);
+	if (intake->notes == NULL || intake->queues == NULL)
+		goto out;
+	if (pthread_create(&intake->thread, NULL, run, intake) == 0)
+		return intake;
+	err_memory(err);
+out:
+	intake_free(intake);
+	return NULL;
+}
+
+void intake_stop(struct intake *intake)
+{
+	if (intake == NULL)
+		return;
+	queue_close(intake->notes);
+	(void)pthread_join(intake->thread, NULL);
+	intake_free(intake);
+}
