@@ -1,0 +1,78 @@
+/* load.c - one transaction: a batch of messages becomes rows, or nothing. */
+#include "consumer/step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The partitions are made in transactions of their own, so that nobody waits
+ * for our load to see them. */
+static bool prepare_partitions(struct load *load, struct err *err)
+{
+	for (size_t i = 0; i < load->batch.count; i++) {
+		const struct dataset *dataset = load->batch.works[i]->dataset;
+		struct table *table;
+
+		if (dataset == NULL)
+			continue;
+		table = session_table(load->session, dataset, err);
+		if (table == NULL ||
+			!session_partition(load->session, table, err))
+			return false;
+	}
+	return true;
+}
+
+/* A day may end between the two steps, but not twice in a row. */
+static bool begin(struct load *load, struct err *err)
+{
+	bool begun = false;
+
+	for (int tries = 0; !begun && tries < 3; tries++)
+		if (!prepare_partitions(load, err) ||
+			!session_begin(load->session, &load->totals.load_id,
+				&begun, err))
+			return err_wrap(err, "begin a load");
+	return begun || err_set(err, ERR_RETRY,
+		"the server's date does not stand still");
+}
+
+static bool run_steps(struct load *load, struct err *err)
+{
+	struct session *session = load->session;
+	bool ok;
+
+	ok = begin(load, err) && claim_sources(load, err) &&
+		claim_messages(load, err) && forget_attempts(load, err);
+	if (ok && load->totals.messages > 0)
+		ok = store_bodies(load, err) && load_datasets(load, err) &&
+			reject_messages(load, err) &&
+			store_rejects(load, err) &&
+			models_refresh(session->plan->models, load->db,
+				load->totals.load_id, load->deltas,
+				load->delta_count, err) &&
+			store_counters(load, err);
+	return ok && store_load(load, err) && db_commit(load->db, err);
+}
+
+bool load_run(struct session *session, struct work **works, size_t count,
+	bool careful, struct load_totals *totals, struct err *err)
+{
+	struct load load = {
+		.session = session,
+		.db = session->db,
+		.careful = careful && count == 1,
+	};
+	bool ok;
+
+	ok = batch_build(&load.batch, works, count, err) &&
+		run_steps(&load, err);
+	if (!ok)
+		db_rollback(session->db);
+	*totals = load.totals;
+	batch_clear(&load.batch);
+	buf_clear(&load.rejects);
+	buf_clear(&load.copy);
+	buf_clear(&load.scratch);
+	free(load.deltas);
+	return ok;
+}

@@ -1,0 +1,685 @@
+/* loader.c - makes batches of deliveries, loads them, acknowledges. */
+#include "consumer/loader.h"
+#include "common/backoff.h"
+#include "common/clock.h"
+#include "consumer/attempts.h"
+#include "consumer/load.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GUESSED_ROWS 500   /* of a message that was not read yet */
+#define PENDING_MAX 65536  /* messages of a batch */
+#define HOLD_MS (10 * 60 * 1000) /* the broker waits 30 minutes for an ack */
+#define SUSPECT_DEATHS 2   /* died with others that often: tried alone */
+#define POISON_DEATHS 5    /* died alone that often: rejected whole */
+#define HOPELESS_DEATHS 7  /* even that killed us: rejected unread */
+#define GENERATION_PAST UINT64_MAX /* no connection will ever have it */
+
+struct loader {
+	const struct config *config;
+	struct queue *deliveries;
+	struct intake *intake;
+	struct fate *fate;
+	pthread_t thread;
+	_Atomic(struct plan *) next_plan;
+
+	/* the thread's own */
+	struct plan *plan;
+	struct session session;
+	char name[96];
+	struct work **pending; /* in the order of delivery */
+	size_t pending_count, pending_cap;
+	int64_t pending_bytes;
+	struct backoff backoff;
+	struct log_repeat trouble;
+	int64_t trouble_since; /* 0: all is well */
+};
+
+enum verdict {
+	LOADED,
+	REFUSED, /* by what it is: split it or set it aside */
+	VOID,    /* no longer ours: we stop, or the broker took it back */
+};
+
+/* -- trouble ------------------------------------------------------------ */
+
+static bool is_void(const struct loader *loader, const struct work *work)
+{
+	return work->generation != intake_generation(loader->intake);
+}
+
+static bool any_void(const struct loader *loader, struct work *const *works,
+	size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_void(loader, works[i]))
+			return true;
+	return false;
+}
+
+/* Out of memory and failed checks of our own: a new process is the cure. */
+static bool is_fatal(const struct err *err)
+{
+	return err->kind == ERR_STOP && err->code[0] == '\0' &&
+		err_exit_code(err) == EXIT_BUG;
+}
+
+/* Wrong from the start: user, password, database. */
+static bool is_misconfigured(const struct loader *loader,
+	const struct err *err)
+{
+	return loader->session.day[0] == '\0' &&
+		(strncmp(err->code, "28", 2) == 0 ||
+			strncmp(err->code, "3D", 2) == 0);
+}
+
+static void complain(struct loader *loader, const struct err *err)
+{
+	if (loader->trouble_since == 0)
+		loader->trouble_since = clock_now_ms();
+	if (log_repeat_due(&loader->trouble))
+		log_err(err->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,
+			"load_waits", err);
+}
+
+static void calm(struct loader *loader)
+{
+	const uint64_t times = log_repeat_clear(&loader->trouble);
+
+	if (times > 1)
+		LOG(LOG_INFO, "load_goes_on", LOG_U("failures", times));
+	loader->trouble_since = 0;
+	backoff_reset(&loader->backoff);
+}
+
+/* Waits for the next try; false when there is to be none. */
+static bool wait_for_retry(struct loader *loader, const struct err *err)
+{
+	if (fate_stopping(loader->fate) || queue_closed(loader->deliveries))
+		return false;
+	complain(loader, err);
+	if (is_fatal(err) || is_misconfigured(loader, err)) {
+		fate_end(loader->fate, err);
+		return false;
+	}
+	/* a partition may have been dropped by hand */
+	if (strcmp(err->code, "42P01") == 0)
+		session_forget_partitions(&loader->session);
+	return fate_wait(loader->fate, backoff_next_ms(&loader->backoff));
+}
+
+/* A session, however long it takes; false when we stop. */
+static bool await_session(struct loader *loader)
+{
+	struct err err = { 0 };
+
+	while (!session_ensure(&loader->session, &err)) {
+		if (!wait_for_retry(loader, &err))
+			return false;
+		err = (struct err){ 0 };
+	}
+	return true;
+}
+
+/* The messages cannot be held for ever: the broker gets them back, and gives
+ * them to us anew once the database is there. */
+static void give_back(struct loader *loader)
+{
+	LOG(LOG_WARN, "messages_returned",
+		LOG_S("reason", "they could not be loaded for 10 minutes"));
+	intake_pause(loader->intake);
+	while (intake_generation(loader->intake) != 0)
+		if (!fate_wait(loader->fate, 50))
+			return;
+	loader->trouble_since = clock_now_ms();
+	if (await_session(loader))
+		intake_resume(loader->intake);
+}
+
+typedef bool step_function(struct loader *loader, struct work **works, size_t count,
+	struct err *err);
+
+/* One step on the same works until it succeeds, or cannot. */
+static enum verdict persist(struct loader *loader, step_function *step,
+	struct work **works, size_t count, struct err *err)
+{
+	for (;;) {
+		*err = (struct err){ 0 };
+		if (session_ensure(&loader->session, err) &&
+			step(loader, works, count, err)) {
+			calm(loader);
+			return LOADED;
+		}
+		if (err->kind == ERR_REJECT)
+			return REFUSED;
+		if (!wait_for_retry(loader, err))
+			return VOID;
+		if (clock_now_ms() - loader->trouble_since > HOLD_MS)
+			give_back(loader);
+		if (any_void(loader, works, count))
+			return VOID;
+	}
+}
+
+/* -- steps -------------------------------------------------------------- */
+
+/* Refusals that follow from the table's shape, not from a row's values. */
+static bool is_altered_table(const struct err *err)
+{
+	static const char *const codes[] = { "22P03", "22P04", "23502",
+		"42703", "42804", "42P01", "42P10" };
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		if (strcmp(err->code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool explain(struct err *err)
+{
+	const struct err was = *err;
+
+	if (is_altered_table(err)) {
+		err_stop(err, EXIT_CONFIG,
+			"%.800s: the tables do not fit the pipeline files: "
+			"run `sluice apply`, or undo what was altered by hand",
+			was.text);
+		memcpy(err->code, was.code, sizeof(err->code));
+	} else if (strcmp(err->code, "42501") == 0) {
+		err_stop(err, EXIT_CONFIG,
+			"%.800s: run `sluice apply`, it grants what is needed",
+			was.text);
+		memcpy(err->code, was.code, sizeof(err->code));
+	}
+	return false;
+}
+
+static void log_load(const struct load_totals *totals, int64_t started_us)
+{
+	LOG(LOG_INFO, "load", LOG_I("load", totals->load_id),
+		LOG_I("messages", totals->messages),
+		LOG_I("duplicates", totals->duplicates),
+		LOG_I("rows", totals->records),
+		LOG_I("inserted", totals->inserted),
+		LOG_I("updated", totals->updated),
+		LOG_I("unchanged", totals->unchanged),
+		LOG_I("rejected", totals->rejected),
+		LOG_I("bytes", totals->bytes),
+		LOG_I("ms", (clock_now_us() - started_us) / 1000));
+}
+
+static void acknowledge(struct loader *loader, struct work **works,
+	size_t count)
+{
+	uint64_t *tags = calloc(count + 1, sizeof(*tags));
+
+	for (size_t i = 0; i < count; i++)
+		works[i]->done = true;
+	if (tags == NULL)
+		return; /* delivered again, and absorbed */
+	for (size_t i = 0; i < count; i++)
+		tags[i] = works[i]->delivery->tag;
+	intake_ack(loader->intake, works[0]->generation, tags, count);
+	free(tags);
+}
+
+static bool load_as(struct loader *loader, struct work **works, size_t count,
+	bool careful, struct err *err)
+{
+	const int64_t started_us = clock_now_us();
+	struct load_totals totals;
+
+	if (!load_run(&loader->session, works, count, careful, &totals, err))
+		return explain(err);
+	log_load(&totals, started_us);
+	acknowledge(loader, works, count);
+	return true;
+}
+
+static bool step_load(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	return load_as(loader, works, count, false, err);
+}
+
+static bool step_load_carefully(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	return load_as(loader, works, count, true, err);
+}
+
+/* A message that was set aside cannot be refused again: what is refused then
+ * is our bookkeeping. */
+static bool step_load_aside(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	if (load_as(loader, works, count, false, err))
+		return true;
+	if (err->kind == ERR_REJECT)
+		err->kind = ERR_STOP;
+	return false;
+}
+
+static bool step_read_deaths(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	return attempts_read(loader->session.db, works, count, err);
+}
+
+static bool step_note_together(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	return attempts_note(loader->session.db, works, count, false, err);
+}
+
+static bool step_note_alone(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	return attempts_note(loader->session.db, works, count, true, err);
+}
+
+/* -- a batch ------------------------------------------------------------ */
+
+static bool read_works(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (works[i]->kind == WORK_UNREAD &&
+			!work_read(works[i], loader->config->producer.user,
+				err))
+			return false;
+		work_find_dataset(works[i], &loader->plan->set);
+	}
+	return true;
+}
+
+/* Out of memory while reading: the end. */
+static bool read_or_end(struct loader *loader, struct work **works,
+	size_t count)
+{
+	struct err err = { 0 };
+
+	if (read_works(loader, works, count, &err))
+		return true;
+	fate_end(loader->fate, &err);
+	return false;
+}
+
+static bool set_aside(struct loader *loader, struct work **work,
+	const struct err *why)
+{
+	const bool overlap = strcmp(why->code, "23P01") == 0;
+	const char *id = (*work)->delivery->message.message_id;
+	struct err err = { 0 };
+
+	LOG(LOG_ERROR, "message_set_aside", LOG_S("message", id),
+		LOG_S("code", why->code), LOG_S("err", why->text),
+		LOG_S("remedy", overlap ?
+			"its range overlaps one that is loaded: its bytes are "
+			"in meta.message, see `sluice rejects list`" :
+			"its bytes are in meta.message, see "
+			"`sluice rejects list`"));
+	if (!work_set_aside(*work, overlap ? "overlap" : "database",
+		why->text, &err)) {
+		fate_end(loader->fate, &err);
+		return false;
+	}
+	return persist(loader, step_load_aside, work, 1, &err) == LOADED;
+}
+
+/* One message that was refused: if not as a whole, then the records that are
+ * at fault. */
+static bool load_single(struct loader *loader, struct work **work,
+	struct err *why)
+{
+	if ((*work)->kind == WORK_ASIDE)
+		return persist(loader, step_load_aside, work, 1, why) == LOADED;
+	if (strcmp(why->code, "23P01") == 0)
+		return set_aside(loader, work, why);
+	switch (persist(loader, step_load_carefully, work, 1, why)) {
+	case LOADED:
+		return true;
+	case REFUSED:
+		return set_aside(loader, work, why);
+	case VOID:
+		break;
+	}
+	return false;
+}
+
+/* Loads all of them, in halves where something is refused. False: stopped or
+ * void; those that are done say so. */
+static bool load_works(struct loader *loader, struct work **works,
+	size_t count)
+{
+	const size_t half = count / 2;
+	struct err err = { 0 };
+
+	if (count == 0)
+		return true;
+	switch (persist(loader, step_load, works, count, &err)) {
+	case LOADED:
+		return true;
+	case VOID:
+		return false;
+	case REFUSED:
+		break;
+	}
+	if (count == 1)
+		return load_single(loader, works, &err);
+	log_err(LOG_DEBUG, "batch_split", &err);
+	return load_works(loader, works, half) &&
+		load_works(loader, works + half, count - half);
+}
+
+/* Killed us too often while nothing else was in our hands. */
+static bool condemn(struct loader *loader, struct work *work)
+{
+	static const char why[] = "the consumer died while it held this message";
+	struct err err = { 0 };
+
+	LOG(LOG_ERROR, "poison",
+		LOG_S("message", work->delivery->message.message_id),
+		LOG_I("deaths", work->alone),
+		LOG_S("remedy", "rejected whole: see `sluice rejects list`"));
+	if (work->alone < HOPELESS_DEATHS &&
+		envelope_is_ours(&work->delivery->message)) {
+		if (!read_or_end(loader, &work, 1))
+			return false;
+		work->code = work->kind == WORK_ASIDE ? work->code : "poison";
+		(void)snprintf(work->detail, sizeof(work->detail), "%s", why);
+		return true;
+	}
+	if (work_set_aside(work, "poison", why, &err))
+		return true;
+	fate_end(loader->fate, &err);
+	return false;
+}
+
+static bool load_suspect(struct loader *loader, struct work **work)
+{
+	struct err err = { 0 };
+
+	if (persist(loader, step_note_alone, work, 1, &err) != LOADED)
+		return false;
+	LOG(LOG_WARN, "suspect", LOG_I("together", (*work)->together),
+		LOG_I("alone", (*work)->alone),
+		LOG_S("message", (*work)->delivery->message.message_id));
+	if ((*work)->alone >= POISON_DEATHS ? !condemn(loader, *work) :
+					     !read_or_end(loader, work, 1))
+		return false;
+	return load_works(loader, work, 1);
+}
+
+/* Moves those that are suspected to the end; how many are not. */
+static size_t part_suspects(struct work **works, size_t count)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct work *work = works[i];
+
+		if (work->together >= SUSPECT_DEATHS || work->alone > 0)
+			continue;
+		works[i] = works[good];
+		works[good++] = work;
+	}
+	return good;
+}
+
+static bool load_batch(struct loader *loader, struct work **works,
+	size_t count)
+{
+	struct err err = { 0 };
+	size_t good;
+
+	if (persist(loader, step_read_deaths, works, count, &err) != LOADED)
+		return false;
+	good = part_suspects(works, count);
+	if (persist(loader, step_note_together, works, good, &err) != LOADED ||
+		!read_or_end(loader, works, good) ||
+		!load_works(loader, works, good))
+		return false;
+	for (size_t i = good; i < count; i++)
+		if (!load_suspect(loader, &works[i]))
+			return false;
+	return true;
+}
+
+/* What was not loaded did not kill us either, unless we are about to die of it.
+ * Best effort: a count too many only has the message tried alone. */
+static void take_back_attempts(struct loader *loader, struct work **works,
+	size_t count)
+{
+	struct err err = { 0 };
+
+	if (fate_ended(loader->fate))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const bool alone =
+			works[i]->together >= SUSPECT_DEATHS ||
+			works[i]->alone > 0;
+
+		if (!works[i]->counted || works[i]->done)
+			continue;
+		loader->session.stop_fd = 0; /* it is raised by now */
+		if (!session_ensure(&loader->session, &err) ||
+			!attempts_take_back(loader->session.db, &works[i], 1,
+				alone, &err))
+			break;
+	}
+	loader->session.stop_fd = loader->fate->stop_fd;
+}
+
+/* -- pending messages --------------------------------------------------- */
+
+static bool add_pending(struct loader *loader, struct parcel *parcel,
+	struct err *err)
+{
+	struct work *work =
+		work_new(parcel->delivery, parcel->generation, err);
+
+	free(parcel);
+	if (work == NULL)
+		return false;
+	if (loader->pending_count == loader->pending_cap) {
+		const size_t cap = loader->pending_cap * 2 + 64;
+		struct work **more =
+			realloc(loader->pending, cap * sizeof(*more));
+
+		if (more == NULL) {
+			work_free(work);
+			return err_memory(err);
+		}
+		loader->pending = more;
+		loader->pending_cap = cap;
+	}
+	loader->pending[loader->pending_count++] = work;
+	loader->pending_bytes += (int64_t)work->delivery->weight;
+	if (work->delivery->redelivered)
+		return work_make_key(work, err);
+	return work_read(work, loader->config->producer.user, err);
+}
+
+/* Removes the first n; frees them when told so. */
+static void drop_pending(struct loader *loader, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		loader->pending_bytes -=
+			(int64_t)loader->pending[i]->delivery->weight;
+		work_free(loader->pending[i]);
+	}
+	loader->pending_count -= n;
+	if (n > 0)
+		memmove(loader->pending, loader->pending + n,
+			loader->pending_count * sizeof(*loader->pending));
+}
+
+/* Those of a connection that is gone: the broker delivers them again. */
+static void drop_void(struct loader *loader)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < loader->pending_count; i++) {
+		struct work *work = loader->pending[i];
+
+		if (is_void(loader, work)) {
+			loader->pending_bytes -=
+				(int64_t)work->delivery->weight;
+			work_free(work);
+		} else {
+			loader->pending[kept++] = work;
+		}
+	}
+	loader->pending_count = kept;
+}
+
+/* Takes what is waiting, up to a batch; waits for the first. False: the queue
+ * is closed. */
+static bool fill_pending(struct loader *loader, struct err *err)
+{
+	int timeout_ms = loader->pending_count == 0 ? -1 : 0;
+
+	while (loader->pending_count < PENDING_MAX &&
+		loader->pending_bytes < loader->config->batch_bytes) {
+		struct parcel *parcel =
+			queue_pop(loader->deliveries, timeout_ms);
+
+		if (parcel == NULL)
+			break;
+		timeout_ms = 0;
+		if (!add_pending(loader, parcel, err))
+			return false;
+	}
+	intake_room(loader->intake);
+	return !queue_closed(loader->deliveries);
+}
+
+static void take_plan(struct loader *loader)
+{
+	struct plan *plan = atomic_exchange(&loader->next_plan, NULL);
+
+	if (plan == NULL)
+		return;
+	session_close(&loader->session); /* the models have changed */
+	session_set_plan(&loader->session, plan);
+	plan_free(loader->plan);
+	loader->plan = plan;
+	LOG(LOG_INFO, "plan_changed",
+		LOG_U("pipelines", loader->plan->set.count));
+}
+
+static void load_pending(struct loader *loader)
+{
+	size_t n;
+
+	drop_void(loader);
+	take_plan(loader);
+	n = batch_cut(loader->pending, loader->pending_count,
+		loader->config->batch_rows, loader->config->batch_bytes,
+		GUESSED_ROWS);
+	if (n == 0)
+		return;
+	if (!load_batch(loader, loader->pending, n)) {
+		take_back_attempts(loader, loader->pending, n);
+		for (size_t i = 0; i < n; i++) {
+			struct work *work = loader->pending[i];
+
+			/* to be read, counted and tried anew */
+			work->counted = false;
+			if (work->done)
+				work->generation = GENERATION_PAST;
+		}
+		drop_void(loader);
+		return;
+	}
+	drop_pending(loader, n);
+}
+
+static void *run(void *context)
+{
+	struct loader *loader = context;
+	struct err err = { 0 };
+
+	if (await_session(loader)) {
+		calm(loader);
+		LOG(LOG_INFO, "database_connected",
+			LOG_S("host", loader->config->database_host),
+			LOG_I("port", loader->config->database_port));
+		intake_resume(loader->intake);
+	}
+	while (!fate_stopping(loader->fate) && !fate_ended(loader->fate) &&
+		fill_pending(loader, &err))
+		load_pending(loader);
+	if (err.kind != ERR_NONE)
+		fate_end(loader->fate, &err);
+	drop_pending(loader, loader->pending_count);
+	session_close(&loader->session);
+	return NULL;
+}
+
+/* -- start and stop ----------------------------------------------------- */
+
+static void loader_free(struct loader *loader)
+{
+	session_set_plan(&loader->session, NULL);
+	plan_free(atomic_load(&loader->next_plan));
+	plan_free(loader->plan);
+	free(loader->pending);
+	free(loader);
+}
+
+static void make_name(struct loader *loader)
+{
+	char host[64] = "";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(loader->name, sizeof(loader->name), "%s:%ld", host,
+		(long)getpid());
+}
+
+struct loader *loader_start(const struct config *config, struct plan *plan,
+	struct queue *deliveries, struct intake *intake, struct fate *fate,
+	struct err *err)
+{
+	struct loader *loader = calloc(1, sizeof(*loader));
+
+	if (loader == NULL) {
+		plan_free(plan);
+		err_memory(err);
+		return NULL;
+	}
+	loader->config = config;
+	loader->plan = plan;
+	loader->deliveries = deliveries;
+	loader->intake = intake;
+	loader->fate = fate;
+	make_name(loader);
+	loader->session = (struct session){ .config = config, .plan = plan,
+		.name = loader->name, .stop_fd = fate->stop_fd };
+	loader->backoff = (struct backoff){ .base_ms = 100,
+		.ceiling_ms = 10000 };
+	if (pthread_create(&loader->thread, NULL, run, loader) == 0)
+		return loader;
+	loader_free(loader);
+	err_memory(err);
+	return NULL;
+}
+
+void loader_join(struct loader *loader)
+{
+	if (loader == NULL)
+		return;
+	(void)pthread_join(loader->thread, NULL);
+	loader_free(loader);
+}
+
+void loader_set_plan(struct loader *loader, struct plan *plan)
+{
+	plan_free(atomic_exchange(&loader->next_plan, plan));
+}
