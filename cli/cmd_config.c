@@ -69,23 +69,21 @@ static bool show_json(const struct config *config, bool secrets,
 	struct err *err)
 {
 	struct json *root = json_object();
-	struct json *all = json_put_object(root, "settings");
+	struct json *values = json_put_object(root, "settings");
+	struct json *sources = json_put_object(root, "sources");
 	struct buf text = { 0 };
 	size_t count;
 	const struct setting *settings = config_settings(&count);
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < count; i++) {
-		struct json *object = json_put_object(all, settings[i].name);
-		const char *source;
+		const char *source = "";
 
 		buf_reset(&text);
 		ok = config_value(config, i, &text, &source, err);
-		if (!ok)
-			break;
-		json_put_text(object, "value",
+		json_put_text(values, settings[i].name,
 			text.data != NULL ? text.data : "");
-		json_put_text(object, "source", source);
+		json_put_text(sources, settings[i].name, source);
 	}
 	for (size_t i = 0; ok && i < ADDRESSES; i++) {
 		ok = address_text(config, &addresses[i], secrets, &text, err);
@@ -277,13 +275,13 @@ const struct cmd cmd_config = {
 "       model files, and says what is wrong with them. It connects to\n"
 "       nothing; `sluice status` does.\n"
 "\n"
-"--json: settings.NAME.value and .source; amqp_url (the account for foreign\n"
-"producers), amqp_admin_url, amqp_producer_url, amqp_consumer_url,\n"
-"amqp_tap_url; database_url (the reader), database_owner_url,\n"
-"database_loader_url. Paths among the settings are absolute.\n"
+"--json: settings {NAME: value}, sources {NAME: where from}; amqp_url (the\n"
+"account for foreign producers), amqp_admin_url, amqp_producer_url,\n"
+"amqp_consumer_url, amqp_tap_url; database_url (the reader),\n"
+"database_owner_url, database_loader_url. Paths are absolute.\n"
 "\n"
 "  sluice config show\n"
-"  sluice --json config show | jq -r .settings.raw_dir.value\n"
+"  sluice --json config show | jq -r .settings.raw_dir\n"
 "  psql \"$(sluice --json config show --show-secrets | jq -r .database_url)\"\n"
 "\n"
 "docs/CONFIG.md explains each setting. Exits 0 when all is fine, 78 when a\n"

@@ -96,7 +96,8 @@ scenario_begin() {
 # setting NAME: a value of `sluice config show --json --show-secrets`
 setting() {
 	"$bin/sluice" --json config show --show-secrets |
-		sed -n "s/^ *\"$1\": *\"\(.*\)\",\{0,1\}\$/\1/p" | head -n 1
+		sed -n "s/^[[:space:]]*\"$1\":[[:space:]]*\"\(.*\)\",\{0,1\}\$/\1/p" |
+		head -n 1
 }
 
 create_database() {
