@@ -5,8 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* RFC 3986: all but the unreserved. */
-static bool add_encoded(struct buf *out, const char *text, struct err *err)
+bool urls_add_encoded(struct buf *out, const char *text, struct err *err)
 {
 	bool ok = true;
 
@@ -26,16 +25,16 @@ static bool add_place(struct buf *out, const char *user, const char *password,
 	const char *host, int64_t port, struct err *err)
 {
 	const bool v6 = strchr(host, ':') != NULL;
-	bool ok = add_encoded(out, user, err);
+	bool ok = urls_add_encoded(out, user, err);
 
 	if (ok && password != NULL)
 		ok = buf_add_char(out, ':', err) &&
-			add_encoded(out, password, err);
+			urls_add_encoded(out, password, err);
 	ok = ok && buf_add_char(out, '@', err);
 	if (ok && v6)
 		ok = buf_printf(out, err, "[%s]", host);
 	else
-		ok = ok && add_encoded(out, host, err);
+		ok = ok && urls_add_encoded(out, host, err);
 	return ok && buf_printf(out, err, ":%" PRId64 "/", port);
 }
 
@@ -46,7 +45,7 @@ bool urls_amqp(const struct config *config, const char *user,
 		       err) &&
 		add_place(out, user, password, config->broker_host,
 			config->broker_port, err) &&
-		add_encoded(out, config->broker_vhost, err);
+		urls_add_encoded(out, config->broker_vhost, err);
 }
 
 bool urls_database(const struct config *config, const char *user,
@@ -57,14 +56,14 @@ bool urls_database(const struct config *config, const char *user,
 	bool ok = buf_add_str(out, "postgresql://", err) &&
 		add_place(out, user, password, config->database_host,
 			config->database_port, err) &&
-		add_encoded(out, config->database_name, err);
+		urls_add_encoded(out, config->database_name, err);
 
 	if (ok && mode != NULL && mode[0] != '\0')
 		ok = buf_add_str(out, "?sslmode=", err) &&
-			add_encoded(out, mode, err);
+			urls_add_encoded(out, mode, err);
 	if (ok && mode != NULL && mode[0] != '\0' && root != NULL &&
 		root[0] != '\0')
 		ok = buf_add_str(out, "&sslrootcert=", err) &&
-			add_encoded(out, root, err);
+			urls_add_encoded(out, root, err);
 	return ok;
 }

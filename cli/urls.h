@@ -4,6 +4,10 @@
 
 #include "common/config.h"
 
+/* Percent-encodes all but RFC 3986's unreserved characters. */
+bool urls_add_encoded(struct buf *out, const char *text, struct err *err)
+	MUST_CHECK;
+
 /* amqp://USER[:PASSWORD]@HOST:PORT/VHOST, every part percent-encoded; amqps
  * with TLS. password NULL: left out. */
 bool urls_amqp(const struct config *config, const char *user,

@@ -17,63 +17,14 @@ static size_t user_count;
 
 /* -- the settings ------------------------------------------------------ */
 
-static const struct {
-	const char *name;
-	char **text;
-	int64_t *number;
-} wanted[] = {
-	{ "broker_host", &config.broker_host, NULL },
-	{ "broker_port", NULL, &config.broker_port },
-	{ "broker_vhost", &config.broker_vhost, NULL },
-	{ "broker_api", &config.broker_api, NULL },
-	{ "admin_user", &config.admin.user, NULL },
-	{ "admin_password", &config.admin.password, NULL },
-	{ "admin_password_file", &config.admin.password_file, NULL },
-};
-
-#define WANTED_COUNT (sizeof(wanted) / sizeof(*wanted))
-
-static bool keep(const char *name, const char *value)
-{
-	for (size_t i = 0; i < WANTED_COUNT; i++) {
-		if (strcmp(wanted[i].name, name) != 0)
-			continue;
-		if (wanted[i].number != NULL)
-			*wanted[i].number = strtoll(value, NULL, 10);
-		else
-			*wanted[i].text = strdup(value);
-	}
-	return true;
-}
-
-static bool read_settings(FILE *file)
-{
-	char line[4096], name[64], value[4000];
-
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "%63[a-z_]: \"%3999[^\"]\"", name, value) ==
-				2 ||
-			sscanf(line, "%63[a-z_]: %3999s", name, value) == 2)
-			(void)keep(name, value);
-	return config.broker_host != NULL && config.admin.user != NULL;
-}
-
 bool test_servers_find(struct err *err)
 {
 	const char *path = getenv("SLUICE_TEST_CONFIG");
-	FILE *file;
-	bool ok;
 
 	if (path == NULL || path[0] == '\0')
 		return err_set(err, ERR_STOP,
 			"SLUICE_TEST_CONFIG names no sluice.yaml");
-	file = fopen(path, "r");
-	if (file == NULL)
-		return err_errno(err, ERR_STOP, "%s", path);
-	ok = read_settings(file) ||
-		err_set(err, ERR_STOP, "%s: no broker in it", path);
-	(void)fclose(file);
-	return ok;
+	return config_load(&config, path, NULL, err);
 }
 
 const struct config *test_config(void)
@@ -83,23 +34,13 @@ const struct config *test_config(void)
 
 const char *test_password(const struct account *account)
 {
-	FILE *file;
-	char line[256] = "";
+	struct err err = { 0 };
 
-	if (account->password != NULL)
-		return account->password;
 	buf_reset(&password);
-	file = account->password_file != NULL ?
-		fopen(account->password_file, "r") : NULL;
-	if (file != NULL) {
-		if (fgets(line, sizeof(line), file) == NULL)
-			line[0] = '\0';
-		(void)fclose(file);
-	}
-	line[strcspn(line, "\n")] = '\0';
-	if (!buf_add_str(&password, line, &(struct err){ 0 }))
-		abort();
-	return password.data;
+	if (config_password(account, &password, &err))
+		return password.data != NULL ? password.data : "";
+	(void)fprintf(stderr, "%s\n", err.text);
+	abort();
 }
 
 /* -- the broker -------------------------------------------------------- */
@@ -212,8 +153,6 @@ void test_servers_forget(void)
 {
 	if (vhost[0] != '\0')
 		remove_all();
-	for (size_t i = 0; i < WANTED_COUNT; i++)
-		if (wanted[i].text != NULL)
-			free(*wanted[i].text);
+	config_clear(&config);
 	buf_clear(&password);
 }
