@@ -62,7 +62,7 @@ static void other_words_are_refused(void)
 
 static void settings_have_a_ceiling(void)
 {
-	char pair[OPTIONS_FLAGS_MAX + 1][16];
+	char pair[OPTIONS_FLAGS_MAX + 1][24];
 	char *argv[OPTIONS_FLAGS_MAX + 2];
 	char program[] = "program";
 	struct options options;
