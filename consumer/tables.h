@@ -3,7 +3,9 @@
  * Master: <schema>.<table>(columns..., _source bigint, _offset bigint,
  * _load bigint), primary key on the key columns. Delta: <schema>.<table>_delta
  * with the same columns and _day date (the day of the load), no primary key,
- * partitioned by _day, index on (_load). Text key columns are collate "C". */
+ * partitioned by _day, index on (_load). Text is collate "C", and
+ * _day of a partition has its day as default. With unknown: keep there is one
+ * more column, extra jsonb. */
 #ifndef SLUICE_TABLES_H
 #define SLUICE_TABLES_H
 
@@ -15,11 +17,16 @@ bool tables_master_name(const struct dataset *dataset, struct buf *out,
 bool tables_delta_name(const struct dataset *dataset, struct buf *out,
 	struct err *err) MUST_CHECK;
 
-/* create table statements, grants, change-capturing triggers (models.h), the
- * meta.dataset row: everything `sluice apply` runs for a dataset that has no
- * tables yet. */
+/* create table statements, grants, the meta.dataset row: everything `sluice
+ * apply` runs for a dataset that has no tables yet. (What captures changes for
+ * the models is models_apply_sql's.) */
 bool tables_create_sql(const struct dataset *dataset, struct buf *sql,
 	struct err *err) MUST_CHECK;
+
+/* alter table statements that bring a new column to master and delta. */
+bool tables_add_column_sql(const struct dataset *dataset,
+	const struct column *column, struct buf *sql, struct err *err)
+	MUST_CHECK;
 
 /* COPY <partition> (<columns>, _source, _offset, _load) from stdin binary.
  * partition is already quoted. */
@@ -28,9 +35,11 @@ bool tables_copy_sql(const struct dataset *dataset, const char *partition,
 
 /* The one upsert. Reads the rows of load $1 from partition (quoted) and the
  * claims of this batch's sources: $2 bigint[] source ids, $3 int[] their rank
- * by (claimed_at, drop_id). Keeps one row a key, in key order; updates where
- * the new version is greater in (newest nulls first; claimed_at; drop id;
- * offset) and differs. Returns one row for each source of which a row won:
+ * by (claimed_at, drop_id). Keeps one row a key, in key order: the greatest
+ * version in (newest nulls first; claimed_at; drop id; offset), whatever the
+ * order of arrival. A greater version that says the same moves _source and
+ * _offset on (or a middle one that comes late would win) but not _load, and
+ * counts as unchanged. Returns one row for each source of which a row won:
  * _source, inserted, updated (bigints); a receipt counts by source. */
 bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
 	struct buf *sql, struct err *err) MUST_CHECK;

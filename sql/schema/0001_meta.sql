@@ -1,5 +1,6 @@
 -- 0001_meta.sql - the bookkeeping: sources, ledger, loads, rejects, models.
--- Run by `sluice apply` as the owner, once, in one transaction.
+-- Run by `sluice apply` as the owner, once, in one transaction. The roles
+-- sluice_loader and sluice_reader exist by then.
 
 create extension if not exists btree_gist;
 
@@ -134,7 +135,8 @@ create table meta.dataset (
 create table meta.model (
 	model        text primary key,         -- "<pipeline>.<name>"
 	pipeline     text not null,
-	relation     text not null,            -- quoted, schema-qualified
+	relation     text not null unique,     -- quoted, schema-qualified
+	sources      text[] not null,          -- relations it reads, likewise
 	materialized text not null
 		check (materialized in ('incremental', 'table', 'view')),
 	state        text not null default 'stale'
@@ -145,7 +147,7 @@ create table meta.model (
 	changed_rows bigint not null default 0,
 	refresh_us   bigint not null default 0,
 	refreshed_at timestamptz
-);
+) with (fillfactor = 50);
 
 create table meta.model_run (
 	run_id     bigint generated always as identity primary key,
@@ -178,7 +180,8 @@ create table meta.schema_version (
 );
 
 -- The day's partition of a delta, made when the first row of the day comes.
--- Runs with the owner's rights: the loader may not create tables.
+-- Runs with the owner's rights: the loader may not create tables. Its _day has
+-- the day as default, so that a COPY need not send it.
 create function meta.delta_partition(dataset_name text, day date)
 returns text
 language plpgsql
@@ -186,10 +189,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-	parent    text;
-	nsp       text;
-	rel       text;
-	part      text;
+	parent text;
+	nsp    text;
+	rel    text;
+	part   text;
 begin
 	select n.nspname, c.relname into nsp, rel
 	from meta.dataset d
@@ -202,22 +205,160 @@ begin
 	end if;
 	parent := format('%I.%I', nsp, rel);
 	part := format('%I.%I', nsp, rel || '_' || to_char(day, 'YYYYMMDD'));
-	if to_regclass(part) is null then
-		perform pg_advisory_xact_lock(hashtext(part));
-		if to_regclass(part) is null then
-			-- made aside and attached: the parent is not locked
-			-- against readers and writers
-			execute format(
-				'create table %s (like %s including all)', part, parent);
-			execute format(
-				'grant select, insert on %s to sluice_loader', part);
-			execute format('grant select on %s to sluice_reader', part);
-			execute format(
-				'alter table %s attach partition %s for values from (%L) to (%L)',
-				parent, part, day, day + 1);
-		end if;
+	if to_regclass(part) is not null then
+		return part;
 	end if;
+	perform pg_advisory_xact_lock(hashtextextended(part, 0));
+	if to_regclass(part) is not null then
+		return part;
+	end if;
+	-- made aside and attached: the parent stays open for readers and
+	-- writers
+	execute format('create table %s (like %s including all)', part, parent);
+	execute format('alter table %s alter _day set default %L', part, day);
+	execute format('grant select, insert on %s to sluice_loader', part);
+	execute format('grant select on %s to sluice_reader', part);
+	execute format(
+		'alter table %s attach partition %s for values from (%L) to (%L)',
+		parent, part, day, day + 1);
 	return part;
 end
 $$;
-revoke all on function meta.delta_partition(text, date) from public;
+
+-- Marks fresh models that read one of the relations stale, and what reads
+-- those in turn. Returns how many.
+create function meta.models_stale(relations text[], why text)
+returns bigint
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+	with recursive hit as (
+		select m.model, m.relation
+		from meta.model m
+		where m.sources && relations
+		union
+		select m.model, m.relation
+		from hit h
+		join meta.model m on h.relation = any (m.sources)
+	), marked as (
+		update meta.model m
+		set state = 'stale', error = why
+		from hit h
+		where m.model = h.model and m.state = 'fresh'
+		returning 1
+	)
+	select count(*) from marked
+$$;
+
+-- Statement trigger: rows changed where no load takes note of it.
+create function meta.changed_by_hand()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+	perform meta.models_stale(
+		array[format('"%s"."%s"', tg_table_schema, tg_table_name)],
+		format('%s of %s.%s outside of a load', lower(tg_op),
+			tg_table_schema, tg_table_name));
+	return null;
+end
+$$;
+
+-- Keeps loads away from the relations until the transaction ends, so that a
+-- model can be built from them. The loader has not the rights to lock a delta
+-- itself.
+create function meta.models_lock(relations text[])
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+	name text;
+begin
+	for name in select distinct r from unnest(relations) r order by r loop
+		if not exists (select from meta.dataset d
+			where name in (d.master, d.delta)) and not exists (
+			select from meta.model m where name = m.relation) then
+			raise exception '% is no table of Sluice', name
+				using errcode = 'undefined_table';
+		end if;
+		execute format('lock table %s in share row exclusive mode', name);
+	end loop;
+end
+$$;
+
+-- What makes a fresh table a model: one row a grain, measures that add up.
+-- Called once, by the owner.
+create function meta.model_table(relation regclass, grain text[], counter text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+	col  record;
+	miss text;
+begin
+	select g into miss
+	from unnest(grain || counter) g
+	where not exists (select from pg_attribute a
+		where a.attrelid = relation and a.attname = g and a.attnum > 0);
+	if miss is not null then
+		raise exception '% has no output column "%" (grain or rows)',
+			relation, miss using errcode = 'undefined_column';
+	end if;
+	execute format('create unique index on %s (%s) nulls not distinct',
+		relation, (select string_agg(format('%I', g), ', ' order by n)
+			from unnest(grain) with ordinality u (g, n)));
+	if counter is null then
+		return;
+	end if;
+	for col in
+		select a.attname, format_type(a.atttypid, null) as type
+		from pg_attribute a
+		where a.attrelid = relation and a.attnum > 0
+			and a.attname <> all (grain)
+	loop
+		if col.type not in ('smallint', 'integer', 'bigint', 'numeric') then
+			raise exception 'measure "%" is %: only whole numbers and '
+				'numeric add up without a remainder',
+				col.attname, col.type
+				using errcode = 'datatype_mismatch';
+		end if;
+		execute format('alter table %s alter %I set not null',
+			relation, col.attname);
+	end loop;
+end
+$$;
+
+revoke all on all functions in schema meta from public;
+
+-- The loader registers, counts and keeps rejects; it makes no tables.
+grant usage on schema meta, raw, modelled to sluice_loader;
+grant select, insert, update, delete
+	on meta.source, meta.load, meta.chunk, meta.reject, meta.message,
+	meta.attempt, meta.model_run, meta.test_result
+	to sluice_loader;
+grant select, update (unknown_keys) on meta.dataset to sluice_loader;
+grant select, update (state, error, refreshes, changed_rows, refresh_us,
+	refreshed_at) on meta.model to sluice_loader;
+grant select on meta.schema_version to sluice_loader;
+grant execute on function meta.delta_partition(text, date),
+	meta.models_stale(text[], text), meta.models_lock(text[])
+	to sluice_loader;
+
+-- The reader sees everything but the bytes of rejects and foreign messages.
+grant usage on schema meta, raw, modelled to sluice_reader;
+grant select
+	on meta.source, meta.load, meta.chunk, meta.attempt, meta.dataset,
+	meta.model, meta.model_run, meta.test_result, meta.schema_version
+	to sluice_reader;
+grant select (reject_id, source_id, dataset, lo, hi, record_no, line, col, code,
+	field, detail, stage, load_id, rejected_at, resolved_by)
+	on meta.reject to sluice_reader;
+grant select (source_id, app_id, message_id, routing_key, content_type,
+	received_at)
+	on meta.message to sluice_reader;
