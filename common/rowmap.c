@@ -20,6 +20,7 @@
 #define NONE SIZE_MAX
 #define SHOWN_BYTES 40           /* of a value in a fault's detail */
 #define SHOWN (4 * SHOWN_BYTES + 8) /* escaped, in quotes */
+#define INT8_DIGITS 19
 #define DOUBLE_MAX_BYTES 4096    /* written longer, it means something else */
 #define JSON_MAX_BYTES (32 << 20) /* jsonb ends at 256 MiB of its own form */
 #define JSON_NUMBERS_MAX (1 << 20) /* characters beyond the text's own */
@@ -482,17 +483,23 @@ static bool to_int(const struct decimal *number, const char *text, size_t len,
 	return !__builtin_sub_overflow(0, sum, value);
 }
 
+/* 1e400 is no int8 however it is written; 1.0 and 1e3 are refused because
+ * they are written like a double. */
 static enum row_status read_integer(const struct mapping *in,
 	const struct value *v, struct cell *cell)
 {
 	struct decimal number;
+	bool parsed, huge;
 
 	if (!takes(v, JSON_NUMBER, JSON_STRING))
 		return wrong_type(in, v, JSON_STRING);
-	if (!decimal_parse(v->data, v->len, &number) || !number.plain)
+	parsed = decimal_parse(v->data, v->len, &number);
+	huge = parsed && number.first != number.last &&
+		number.point > INT8_DIGITS;
+	if (!huge && (!parsed || !number.plain))
 		return wrong_value(in, v, "type",
 			"a whole number written in digits");
-	if (!to_int(&number, v->data, v->len, &cell->v.i))
+	if (huge || !to_int(&number, v->data, v->len, &cell->v.i))
 		return wrong_value(in, v, "range",
 			"within -9223372036854775808..9223372036854775807");
 	return ROW_OK;

@@ -5,6 +5,7 @@
 #include "tests/integration/support.h"
 
 #include <CUnit/CUnit.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,8 +196,164 @@ static void values_arrive_as_written(void)
 	db_close(db);
 }
 
+/* -- corpora beside the repository, where there are any ------------------ */
+
+#define SUITE "../shared/data/corpora/JSONTestSuite"
+#define STRINGS "../shared/data/corpora/blns/blns.json"
+
+static bool read_file(const char *path, struct buf *out)
+{
+	FILE *file = fopen(path, "rb");
+	struct err err = { 0 };
+	char chunk[4096];
+	size_t got;
+
+	buf_reset(out);
+	if (file == NULL)
+		return false;
+	while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0)
+		must(buf_add(out, chunk, got, &err), &err);
+	(void)fclose(file);
+	must(buf_grow(out, 0, &err), &err);
+	return true;
+}
+
+/* Copies the record into t when rowmap takes it; the server must as well. */
+static bool copy_record(struct db *db, struct rowmap *map, const char *record,
+	size_t len, const char *name)
+{
+	struct cell cells[2];
+	struct row_fault fault;
+	struct buf out = { 0 };
+	struct err err = { 0 };
+	int64_t rows = 0;
+	bool ok;
+
+	if (rowmap_record(map, record, len, cells, &fault, &err) != ROW_OK)
+		return false;
+	ok = copybin_header(&out, &err) &&
+		copybin_row(&out, cells, 2, NULL, 0, &err) &&
+		copybin_trailer(&out, &err) &&
+		db_copy_begin(db, "copy t (k, v) from stdin binary", &err) &&
+		db_copy_put(db, out.data, out.len, &err) &&
+		db_copy_end(db, &rows, &err);
+	if (!ok)
+		(void)fprintf(stderr, "%s: %s\n", name, err.text);
+	CU_ASSERT_TRUE(ok && rows == 1);
+	buf_clear(&out);
+	return true;
+}
+
+static size_t copy_suite(struct db *db, struct rowmap *map, DIR *dir)
+{
+	struct buf text = { 0 }, record = { 0 };
+	struct err err = { 0 };
+	struct dirent *entry;
+	size_t taken = 0;
+
+	while ((entry = readdir(dir)) != NULL) {
+		char path[1024];
+
+		(void)snprintf(path, sizeof(path), SUITE "/%s", entry->d_name);
+		if (strstr(path, ".json") == NULL || !read_file(path, &text))
+			continue;
+		buf_reset(&record);
+		must(buf_add_str(&record, "{\"k\":1,\"v\":", &err) &&
+			buf_add(&record, text.data, text.len, &err) &&
+			buf_add_char(&record, '}', &err), &err);
+		taken += copy_record(db, map, record.data, record.len,
+			entry->d_name);
+	}
+	buf_clear(&text);
+	buf_clear(&record);
+	return taken;
+}
+
+static void json_that_is_taken_is_loaded(void)
+{
+	DIR *dir = opendir(SUITE);
+	struct pipeline p;
+	struct rowmap *map;
+	struct err err = { 0 };
+	struct db *db;
+
+	if (dir == NULL) {
+		(void)fprintf(stderr, "skipped: no " SUITE "\n");
+		return;
+	}
+	db = open_db();
+	make(&p, "json");
+	map = rowmap_new(&p.datasets[0], &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+	must(db_exec(db, "create temp table t (k bigint, v jsonb)", &err),
+		&err);
+	/* nearly all of the 95 valid ones: keys that stand twice and escaped
+	 * NUL are refused, some texts that need not be valid are taken */
+	CU_ASSERT(copy_suite(db, map, dir) >= 80);
+	(void)closedir(dir);
+	rowmap_free(map);
+	pipeline_clear(&p);
+	db_close(db);
+}
+
+/* One string of the file: loaded, it must be what it decodes to. */
+static void copy_string(struct db *db, struct rowmap *map, const char *text,
+	const struct json_node *node)
+{
+	struct buf record = { 0 }, want = { 0 };
+	struct db_result *result = NULL;
+	struct json_fault fault;
+	struct err err = { 0 };
+
+	must(json_decode(text, node, &want, &fault), &err);
+	must(buf_printf(&record, &err, "{\"k\":1,\"v\":%.*s}",
+		(int)node->len, text + node->start), &err);
+	must(db_exec(db, "truncate t", &err), &err);
+	CU_ASSERT_TRUE(copy_record(db, map, record.data, record.len, "blns"));
+	must(db_query(db, "select v from t", 0, NULL, &result, &err), &err);
+	CU_ASSERT_EQUAL(db_value_len(result, 0, 0), want.len);
+	CU_ASSERT_STRING_EQUAL(db_value(result, 0, 0),
+		want.data != NULL ? want.data : "");
+	db_result_free(result);
+	buf_clear(&record);
+	buf_clear(&want);
+}
+
+static void naughty_strings_round_trip(void)
+{
+	struct buf text = { 0 };
+	struct json_tape tape = { 0 };
+	struct json_fault fault;
+	struct pipeline p;
+	struct rowmap *map;
+	struct err err = { 0 };
+	struct db *db;
+
+	if (!read_file(STRINGS, &text)) {
+		(void)fprintf(stderr, "skipped: no " STRINGS "\n");
+		return;
+	}
+	CU_ASSERT_EQUAL_FATAL(json_parse(text.data, text.len, &tape, &fault),
+		JSON_OK);
+	db = open_db();
+	make(&p, "text");
+	map = rowmap_new(&p.datasets[0], &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+	must(db_exec(db, "create temp table t (k bigint, v text)", &err), &err);
+	CU_ASSERT(tape.count > 500);
+	for (size_t i = 1; i < tape.count; i++)
+		copy_string(db, map, text.data, &tape.nodes[i]);
+	rowmap_free(map);
+	pipeline_clear(&p);
+	db_close(db);
+	json_tape_clear(&tape);
+	buf_clear(&text);
+}
+
 CU_TestInfo copybin_tests[] = {
 	{ "values arrive as PostgreSQL itself would read them",
 		values_arrive_as_written },
+	{ "json that is taken is loaded", json_that_is_taken_is_loaded },
+	{ "naughty strings round-trip", naughty_strings_round_trip },
 	CU_TEST_INFO_NULL,
 };
