@@ -2,8 +2,15 @@
  *
  * Formats by content: JSON array, one object, NDJSON, concatenated values;
  * each plain, gzip or zstd. Chunk boundaries depend only on the bytes and the
- * limits. Memory does not grow with the file: at most max_record_bytes plus a
- * few buffers. Ranges of pieces tile [0, size) without gap. */
+ * limits. Memory does not grow with the file: at most twice max_record_bytes
+ * plus a few buffers (zstd: and the window its file asks for, at most 128
+ * MiB). Ranges of pieces tile [0, size) without gap; a piece ends with its
+ * last record, and only the end's range may be empty.
+ *
+ * format: "array", "object", "ndjson", "concat", "blank", "unknown", with
+ * "+gzip" or "+zstd" behind. Reason codes: json_syntax json_utf8 json_depth
+ * not_object record_too_long truncated not_json truncated_input
+ * corrupt_input. */
 #ifndef SLUICE_READER_H
 #define SLUICE_READER_H
 
@@ -14,6 +21,7 @@
 
 struct reader;
 
+/* Zeros count as ones; more than the envelope can hold is cut. */
 struct reader_limits {
 	uint64_t chunk_records;
 	uint64_t chunk_bytes;      /* of records, line ends included; a single
@@ -45,18 +53,25 @@ struct piece {
 	struct reader_position after;
 };
 
-/* Reads from fd (regular file at offset 0; stays the caller's). */
+/* Reads from fd (regular file, from its beginning; stays the caller's). */
 struct reader *reader_open(int fd, const struct reader_limits *limits,
 	struct err *err);
+/* The same with a window that begins with `step` bytes, filled by reads of at
+ * most as many: for tests, the pieces are the same. */
+struct reader *reader_open_step(int fd, const struct reader_limits *limits,
+	size_t step, struct err *err);
 void reader_close(struct reader *reader);
 
 /* Goes on behind a position of an earlier reader over the same bytes with the
- * same limits: plain files seek, compressed ones read on to it. */
+ * same limits: plain files seek, compressed ones read on to it. Before the
+ * first reader_next. ERR_REJECT when the file has become shorter. */
 bool reader_resume(struct reader *reader, const struct reader_position *from,
 	struct err *err) MUST_CHECK;
 
 /* The next piece; after PIECE_END do not call again. Errors of the file
- * itself are pieces (rejects); false only for I/O (ERR_RETRY) and memory. */
+ * itself are pieces (rejects); false only for I/O (ERR_RETRY) and memory:
+ * then close the reader, and later go on from the last position. A reject of
+ * the remainder is followed by the end; the end has failed set. */
 bool reader_next(struct reader *reader, struct piece *piece, struct err *err)
 	MUST_CHECK;
 

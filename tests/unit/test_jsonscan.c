@@ -29,8 +29,10 @@ static void valid_texts_are_accepted(void)
 		" \t\r\n[ ] \n", "[1,2]", "{\"a\":1,\"b\":[{}]}",
 		"true", "[false,null]", "\"\\u0000\"", "\"\\ud800\"",
 		"{\"a\":1,\"a\":2}", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
-		"\"\x7f\"", "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\"",
-		"\"\xef\xbb\xbf\"", "\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\"",
+		"\"\x7f\"",
+		"\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\"",
+		"\"\xef\xbb\xbf\"",
+		"\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\"",
 		"\"0123456789abcdef0123456789abcdef\\n0123456789abcdef\"",
 		"123456789012345678901234567890.12345678901234567890",
 	};
