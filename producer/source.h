@@ -34,6 +34,8 @@ struct source {
 	char *target;      /* below processed_dir, or failed_dir when failed */
 	bool duplicate;
 	struct uuid duplicate_of;
+
+	bool resumed;      /* claimed by an earlier process; not stored */
 };
 
 /* A copy of the words given; NULL when out of memory. */
