@@ -1,0 +1,27 @@
+/* finish.h - files whose source has ended leave .claimed. */
+#ifndef SLUICE_FINISH_H
+#define SLUICE_FINISH_H
+
+#include "producer/state.h"
+
+struct finish_dirs {
+	int root; /* raw_dir */
+	const char *processed_dir;
+	const char *failed_dir;
+};
+
+/* Marks the sources published (their last position included), moves each
+ * file to <processed_dir or failed_dir>/<directory>/<YYYY-MM-DD>/<name>,
+ * never over another, makes that durable and marks them moved, or lost when
+ * somebody removed the file. False: those that are neither afterwards are to
+ * be tried again later. */
+bool finish_sources(const struct finish_dirs *dirs, struct state *state,
+	struct source *const *sources, size_t count, struct err *err)
+	MUST_CHECK;
+
+/* Where the file of an unfinished source is, after a crash. */
+enum finish_place { PLACE_CLAIMED, PLACE_ORIGINAL, PLACE_TARGET, PLACE_GONE };
+enum finish_place finish_find(const struct finish_dirs *dirs,
+	const struct source *source);
+
+#endif
