@@ -10,6 +10,7 @@ struct window {
 	uint64_t low;  /* oldest tag that may be in flight */
 	uint64_t high; /* next tag */
 	size_t items;
+	size_t flying;
 	size_t bytes;
 	size_t max_items;
 	size_t max_bytes;
@@ -105,6 +106,7 @@ void window_sent(struct window *window, struct window_item *item, uint64_t tag)
 	item->tag = tag;
 	item->lane->unsent--;
 	*slot(window, tag) = item;
+	window->flying++;
 	window->high++;
 }
 
@@ -124,6 +126,7 @@ static size_t settle_one(struct window *window, uint64_t tag, bool acked,
 	if (item == NULL)
 		return 0;
 	*slot(window, tag) = NULL;
+	window->flying--;
 	if (!acked || item->returned) {
 		fate = item->returned ? WINDOW_RETURNED : WINDOW_NACKED;
 		wait_again(item);
@@ -173,6 +176,7 @@ void window_lost(struct window *window)
 		*slot(window, window->low) = NULL;
 	}
 	window->low = window->high = 1;
+	window->flying = 0;
 }
 
 struct window_item *window_drop(struct window *window,
@@ -182,9 +186,10 @@ struct window_item *window_drop(struct window *window,
 
 	if (item == NULL)
 		return NULL;
-	if (item->tag != 0)
+	if (item->tag != 0) {
 		*slot(window, item->tag) = NULL;
-	else if (!item->confirmed)
+		window->flying--;
+	} else if (!item->confirmed)
 		lane->unsent--;
 	lane->first = item->next;
 	if (lane->first == NULL)
@@ -207,4 +212,9 @@ struct window_item *window_take(struct window *window,
 size_t window_items(const struct window *window)
 {
 	return window->items;
+}
+
+size_t window_flying(const struct window *window)
+{
+	return window->flying;
 }

@@ -79,5 +79,7 @@ struct window_item *window_drop(struct window *window,
 	struct window_lane *lane);
 /* Messages in all lanes. */
 size_t window_items(const struct window *window);
+/* Of them sent and not answered. */
+size_t window_flying(const struct window *window);
 
 #endif
