@@ -1,5 +1,232 @@
-/* main.c - the program, not wired yet. */
-int main(void)
+/* main.c - sluice-producer: dropped files become messages.
+ *
+ * Threads: the keeper (folders, state file), the publisher (RabbitMQ), and
+ * this one, which owns the signals. Two queues join them: claimed sources
+ * one way, reports the other. */
+#include "common/log.h"
+#include "common/options.h"
+#include "producer/keeper.h"
+#include "producer/publish.h"
+#include "producer/report.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define QUEUE_ITEMS ((size_t)65536)
+#define JOIN_MS 3000
+#define STOP_SECS 4 /* then without saying goodbye: any moment is safe */
+
+struct daemon {
+	const struct options *options;
+	struct plan *plan;
+	struct queue *claims;  /* struct source */
+	struct queue *reports; /* struct report */
+	struct keeper *keeper;
+	struct publisher *publisher;
+	int signals; /* signalfd */
+	int died;    /* eventfd, raised by a thread that failed */
+};
+
+/* -- starting --------------------------------------------------------- */
+
+/* Before any thread is made, so that all of them inherit it. */
+static bool take_signals(struct daemon *d, struct err *err)
 {
-	return 70;
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return err_errno(err, ERR_STOP, "block signals");
+	d->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	d->died = eventfd(0, EFD_CLOEXEC);
+	return (d->signals >= 0 && d->died >= 0) ||
+		err_errno(err, ERR_STOP, "signalfd");
+}
+
+static bool start(struct daemon *d, struct err *err)
+{
+	const struct config *config = &d->plan->config;
+
+	log_setup(config->log_level, config->log_format);
+	d->claims = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
+	d->reports = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
+	if (d->claims == NULL || d->reports == NULL || !take_signals(d, err))
+		return false;
+	d->keeper = keeper_start(d->plan, d->claims, d->reports, d->died, err);
+	if (d->keeper == NULL)
+		return false;
+	d->publisher = publisher_start(d->plan, d->claims, d->reports,
+		d->died, err);
+	if (d->publisher == NULL)
+		return false;
+	LOG(LOG_INFO, "start", LOG_S("version", SLUICE_VERSION),
+		LOG_S("raw_dir", config->raw_dir),
+		LOG_U("datasets", d->plan->count),
+		LOG_I("pid", getpid()));
+	return true;
+}
+
+/* -- running ---------------------------------------------------------- */
+
+static void reload(struct daemon *d)
+{
+	struct err err = { 0 };
+	struct plan *plan = plan_load(d->options->config_file,
+		d->options->flags, &err);
+
+	if (plan == NULL || !plan_can_follow(d->plan, plan, &err)) {
+		(void)err_wrap(&err, "going on as before");
+		log_err(LOG_ERROR, "reload_refused", &err);
+		plan_release(plan);
+		return;
+	}
+	log_setup(plan->config.log_level, plan->config.log_format);
+	keeper_follow(d->keeper, plan);
+	plan_release(d->plan);
+	d->plan = plan;
+}
+
+/* Until a signal asks for the end, or a thread failed. */
+static void run(struct daemon *d)
+{
+	struct pollfd fds[] = { { .fd = d->signals, .events = POLLIN },
+		{ .fd = d->died, .events = POLLIN } };
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[1].revents != 0)
+			return;
+		if (read(d->signals, &info, sizeof(info)) !=
+			(ssize_t)sizeof(info))
+			continue;
+		if (info.ssi_signo != SIGHUP) {
+			LOG(LOG_INFO, "stopping",
+				LOG_S("signal", info.ssi_signo == SIGINT ?
+					"INT" : "TERM"));
+			return;
+		}
+		reload(d);
+	}
+}
+
+/* -- stopping --------------------------------------------------------- */
+
+static void on_alarm(int signal_number)
+{
+	(void)signal_number;
+	_exit(EXIT_FINE);
+}
+
+static void drain(struct daemon *d)
+{
+	struct source *source;
+	struct report *report;
+
+	while (d->claims != NULL &&
+		(source = queue_pop(d->claims, 0)) != NULL)
+		source_free(source);
+	while (d->reports != NULL &&
+		(report = queue_pop(d->reports, 0)) != NULL) {
+		source_free(report->source);
+		free(report);
+	}
+	queue_free(d->claims);
+	queue_free(d->reports);
+}
+
+/* The publisher first: its last reports are the keeper's last work. */
+static bool stop(struct daemon *d, struct err *err)
+{
+	bool ok = true;
+
+	(void)signal(SIGALRM, on_alarm);
+	(void)alarm(STOP_SECS);
+	if (d->claims != NULL)
+		queue_close(d->claims);
+	if (d->keeper != NULL)
+		keeper_stop(d->keeper);
+	if (d->publisher != NULL)
+		ok = publisher_join(d->publisher, JOIN_MS, err);
+	if (d->reports != NULL)
+		queue_close(d->reports);
+	if (d->keeper != NULL)
+		ok = keeper_join(d->keeper, err) && ok;
+	drain(d);
+	plan_release(d->plan);
+	return ok;
+}
+
+/* -- the program ------------------------------------------------------ */
+
+static int fail(const struct err *err)
+{
+	log_err(LOG_ERROR, "failed", err);
+	return err_exit_code(err);
+}
+
+static int serve(const struct options *options)
+{
+	struct daemon d = { .options = options, .signals = -1, .died = -1 };
+	struct err err = { 0 }, later = { 0 };
+	bool ok;
+
+	d.plan = plan_load(options->config_file, options->flags, &err);
+	if (d.plan == NULL)
+		return fail(&err);
+	ok = start(&d, &err);
+	if (ok)
+		run(&d);
+	if (!stop(&d, &later) && ok) {
+		err = later;
+		ok = false;
+	}
+	if (!ok)
+		return fail(&err);
+	LOG(LOG_INFO, "stopped", LOG_S("version", SLUICE_VERSION));
+	return EXIT_FINE;
+}
+
+static int print_help(void)
+{
+	struct buf text = { 0 };
+	struct err err = { 0 };
+	int code = EXIT_FINE;
+
+	if (options_help("sluice-producer", "Publishes the files that are "
+		"dropped into the datasets' folders.", &text, &err))
+		(void)fputs(text.data, stdout);
+	else
+		code = fail(&err);
+	buf_clear(&text);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct err err = { 0 };
+
+	if (!options_parse(&options, argc, argv, &err)) {
+		(void)fprintf(stderr, "sluice-producer: %s\n", err.text);
+		return err_exit_code(&err);
+	}
+	if (options.help)
+		return print_help();
+	if (options.version) {
+		(void)printf("sluice-producer %s\n", SLUICE_VERSION);
+		return EXIT_FINE;
+	}
+	return serve(&options);
 }
