@@ -105,7 +105,7 @@ bool attempts_take_back(struct db *db, struct work *const *works,
 bool forget_attempts(struct load *load, struct err *err)
 {
 	struct buf keys = { 0 };
-	bool ok = list_keys(load->batch.works, load->batch.count, true, &keys,
+	bool ok = list_keys(load->batch.works, load->batch.count, false, &keys,
 		err);
 
 	if (ok && keys.len > 0)

@@ -2,7 +2,8 @@
  *
  * An attempt is noted, in a transaction of its own, before the message is
  * looked into, and taken back when the attempt ends in any other way than by
- * our death. What is left in meta.attempt are deaths. Only redelivered
+ * our death. What is left in meta.attempt are deaths. A load forgets those of
+ * what it loads. Only redelivered
  * messages are noted: most messages cost nothing. */
 #ifndef SLUICE_ATTEMPTS_H
 #define SLUICE_ATTEMPTS_H

@@ -313,6 +313,16 @@ static void drop_held(struct intake *intake)
 
 /* -- one connection ----------------------------------------------------- */
 
+/* A chunk of ours is as large as the producer's limits make it; those of
+ * others are judged one by one. */
+static size_t largest_message(const struct config *config)
+{
+	const int64_t chunk = config->chunk_bytes + config->max_record_bytes;
+
+	return (size_t)(chunk > config->max_message_bytes ? chunk :
+			config->max_message_bytes) + 65536;
+}
+
 static struct broker *connect_broker(struct intake *intake, struct err *err)
 {
 	const struct config *config = intake->config;
@@ -327,7 +337,7 @@ static struct broker *connect_broker(struct intake *intake, struct err *err)
 		.heartbeat_secs = (int)config->heartbeat_secs,
 		.tls = config->broker_tls,
 		.cacert = config->broker_cacert,
-		.max_message_bytes = (size_t)config->max_message_bytes,
+		.max_message_bytes = largest_message(config),
 	};
 
 	if (config_password(&config->consumer, &password, err)) {

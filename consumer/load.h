@@ -22,4 +22,9 @@ struct load_totals {
 bool load_run(struct session *session, struct work **works, size_t count,
 	bool careful, struct load_totals *totals, struct err *err) MUST_CHECK;
 
+/* Does to a message everything that is done in this process, and nothing that
+ * is done in the database. Whatever bytes could kill us, kill us here. */
+bool load_rehearse(struct session *session, const struct work *work,
+	struct err *err) MUST_CHECK;
+
 #endif

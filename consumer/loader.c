@@ -31,6 +31,7 @@ struct loader {
 	/* the thread's own */
 	struct plan *plan;
 	struct session session;
+	struct work_rules rules;
 	char name[96];
 	struct work **pending; /* in the order of delivery */
 	size_t pending_count, pending_cap;
@@ -283,6 +284,12 @@ static bool step_note_alone(struct loader *loader, struct work **works,
 	return attempts_note(loader->session.db, works, count, true, err);
 }
 
+static bool step_take_back(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	return attempts_take_back(loader->session.db, works, count, true, err);
+}
+
 /* -- a batch ------------------------------------------------------------ */
 
 static bool read_works(struct loader *loader, struct work **works,
@@ -290,8 +297,7 @@ static bool read_works(struct loader *loader, struct work **works,
 {
 	for (size_t i = 0; i < count; i++) {
 		if (works[i]->kind == WORK_UNREAD &&
-			!work_read(works[i], loader->config->producer.user,
-				err))
+			!work_read(works[i], &loader->rules, err))
 			return false;
 		work_find_dataset(works[i], &loader->plan->set);
 	}
@@ -377,6 +383,16 @@ static bool load_works(struct loader *loader, struct work **works,
 		load_works(loader, works + half, count - half);
 }
 
+static bool rehearse(struct loader *loader, const struct work *work)
+{
+	struct err err = { 0 };
+
+	if (load_rehearse(&loader->session, work, &err))
+		return true;
+	fate_end(loader->fate, &err);
+	return false;
+}
+
 /* Killed us too often while nothing else was in our hands. */
 static bool condemn(struct loader *loader, struct work *work)
 {
@@ -401,6 +417,9 @@ static bool condemn(struct loader *loader, struct work *work)
 	return false;
 }
 
+/* Only the time in which the message's bytes are in our hands counts as alone
+ * with it: they are rehearsed, the attempt is taken back, and then they are
+ * loaded. So whoever kills us from outside, however often, convicts nobody. */
 static bool load_suspect(struct loader *loader, struct work **work)
 {
 	struct err err = { 0 };
@@ -410,10 +429,12 @@ static bool load_suspect(struct loader *loader, struct work **work)
 	LOG(LOG_WARN, "suspect", LOG_I("together", (*work)->together),
 		LOG_I("alone", (*work)->alone),
 		LOG_S("message", (*work)->delivery->message.message_id));
-	if ((*work)->alone >= POISON_DEATHS ? !condemn(loader, *work) :
-					     !read_or_end(loader, work, 1))
+	if ((*work)->alone >= POISON_DEATHS)
+		return condemn(loader, *work) && load_works(loader, work, 1);
+	if (!read_or_end(loader, work, 1) || !rehearse(loader, *work))
 		return false;
-	return load_works(loader, work, 1);
+	return persist(loader, step_take_back, work, 1, &err) == LOADED &&
+		load_works(loader, work, 1);
 }
 
 /* Moves those that are suspected to the end; how many are not. */
@@ -503,7 +524,7 @@ static bool add_pending(struct loader *loader, struct parcel *parcel,
 	loader->pending_bytes += (int64_t)work->delivery->weight;
 	if (work->delivery->redelivered)
 		return work_make_key(work, err);
-	return work_read(work, loader->config->producer.user, err);
+	return work_read(work, &loader->rules, err);
 }
 
 /* Removes the first n; frees them when told so. */
@@ -662,6 +683,8 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	make_name(loader);
 	loader->session = (struct session){ .config = config, .plan = plan,
 		.name = loader->name, .stop_fd = fate->stop_fd };
+	loader->rules = (struct work_rules){ config->producer.user,
+		config->max_message_bytes };
 	loader->backoff = (struct backoff){ .base_ms = 100,
 		.ceiling_ms = 10000 };
 	if (pthread_create(&loader->thread, NULL, run, loader) == 0)

@@ -352,3 +352,42 @@ bool load_datasets(struct load *load, struct err *err)
 	free(works);
 	return ok;
 }
+
+/* -- rehearsal ---------------------------------------------------------- */
+
+bool load_rehearse(struct session *session, const struct work *work,
+	struct err *err)
+{
+	struct table *table;
+	struct json_fault fault;
+	struct row_fault row_fault;
+	struct record record;
+	struct buf row = { 0 };
+	struct walk walk;
+	bool ok = true;
+
+	if (work->code != NULL ||
+		(work->kind != WORK_CHUNK && work->kind != WORK_FOREIGN))
+		return true;
+	table = session_table(session, work->dataset, err);
+	if (table == NULL)
+		return false;
+	work_walk(work, &walk);
+	while (ok && walk_next(&walk, &record, &fault) == WALK_RECORD) {
+		buf_reset(&row);
+		switch (rowmap_record(table->map, record.text, record.len,
+			table->cells, &row_fault, err)) {
+		case ROW_OK:
+			ok = copybin_row(&row, table->cells, table->width,
+				NULL, 0, err);
+			break;
+		case ROW_REJECT:
+			break;
+		case ROW_FAILED:
+			ok = false;
+			break;
+		}
+	}
+	buf_clear(&row);
+	return ok;
+}

@@ -167,25 +167,29 @@ static bool set_large_aside(struct work *work, int64_t size, struct err *err)
 	char detail[128];
 
 	(void)snprintf(detail, sizeof(detail),
-		"%lld bytes are more than max_message_bytes: its beginning "
-		"is kept",
+		"%lld bytes are more than max_message_bytes",
 		(long long)size);
 	return work_set_aside(work, "too_large", detail, err);
 }
 
-bool work_read(struct work *work, const char *producer, struct err *err)
+bool work_read(struct work *work, const struct work_rules *rules,
+	struct err *err)
 {
 	const struct message *message = &work->delivery->message;
 	const char *user = message->user_id != NULL ? message->user_id : "";
+	const struct header *large = too_large(message);
+	const int64_t size =
+		large != NULL ? large->i : (int64_t)message->body.len;
 
-	if (too_large(message) != NULL)
-		return set_large_aside(work, too_large(message)->i, err);
+	if (large != NULL ||
+		(!envelope_is_ours(message) && size > rules->max_foreign))
+		return set_large_aside(work, size, err);
 	if (is_json(message->content_type))
 		return read_foreign(work, err);
 	if (!envelope_is_ours(message))
 		return work_set_aside(work, "bad_envelope",
 			"the content type must be application/json", err);
-	if (strcmp(user, producer) != 0)
+	if (strcmp(user, rules->producer) != 0)
 		return work_set_aside(work, "bad_envelope",
 			"only the producer may send this kind of message", err);
 	return read_ours(work, err);

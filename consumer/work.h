@@ -49,11 +49,17 @@ struct work *work_new(struct delivery *delivery, uint64_t generation,
 	struct err *err);
 void work_free(struct work *work);
 
-/* Reads the message: ours when it says so, comes from the broker's user
- * `producer` and holds what it must; JSON of anybody; the rest is set aside.
- * False when out of memory only. */
-bool work_read(struct work *work, const char *producer, struct err *err)
-	MUST_CHECK;
+/* What is believed of whom. */
+struct work_rules {
+	const char *producer;  /* the broker's user that may send our kind */
+	int64_t max_foreign;   /* bytes of anybody's body */
+};
+
+/* Reads the message: ours when it says so, comes from the producer and holds
+ * what it must; JSON of anybody; the rest is set aside. False when out of
+ * memory only. */
+bool work_read(struct work *work, const struct work_rules *rules,
+	struct err *err) MUST_CHECK;
 /* The name in meta.attempt, from the bytes: nobody can forge another's. */
 bool work_make_key(struct work *work, struct err *err) MUST_CHECK;
 /* From now on a source of its own, with one record that is rejected: neither

@@ -21,7 +21,8 @@ static struct work *read_work(const struct message *message)
 	delivery->message = *message;
 	work = work_new(delivery, 1, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(work);
-	CU_ASSERT_TRUE(work_read(work, "sluice_producer", &err));
+	CU_ASSERT_TRUE(work_read(work,
+		&(struct work_rules){ "sluice_producer", 1000 }, &err));
 	return work;
 }
 
@@ -119,6 +120,11 @@ static void what_only_says_so_is_set_aside(void)
 	message.headers[message.header_count++] = (struct header){
 		.name = "sluice-too-large", .is_int = true, .i = 99999 };
 	check_aside(&message, "too_large", "99999 bytes");
+	message = json("{}");
+	message.body.len = 1001;
+	message.body.data = memset(malloc(1001), ' ', 1001);
+	check_aside(&message, "too_large", "1001 bytes");
+	free((void *)(uintptr_t)message.body.data);
 }
 
 static void json_of_anybody_is_counted(void)
