@@ -151,11 +151,12 @@ static const struct setting settings[] = {
 			"larger" },
 	{ .name = "confirm_window", COUNT(1, 65535), AT(confirm_window),
 		.preset = "256",
-		.help = "messages under way that the broker has not confirmed" },
+		.help = "messages under way, not yet confirmed by the broker" },
 
 	{ .section = "Consumer",
 		.name = "batch_rows", COUNT(1, 10000000), AT(batch_rows),
-		.preset = "50000", .help = "records in a transaction, at most" },
+		.preset = "50000",
+		.help = "records in a transaction, at most" },
 	{ .name = "batch_bytes", BYTES(1, GIB), AT(batch_bytes),
 		.preset = "16 MiB",
 		.help = "bytes in a transaction, at most, unless one message "

@@ -138,5 +138,6 @@ bool datetime_time(const char *text, size_t len, bool zone_needed, int64_t *us)
 		in.at != in.end || (zone_needed && !zone))
 		return false;
 	*us = days * US_PER_DAY + clock - east;
-	return *us >= DAYS_MIN * US_PER_DAY && *us < (DAYS_MAX + 1) * US_PER_DAY;
+	return *us >= DAYS_MIN * US_PER_DAY &&
+		*us < (DAYS_MAX + 1) * US_PER_DAY;
 }

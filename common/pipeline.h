@@ -60,8 +60,8 @@ struct dataset {
 	enum keep_kind delta_keep;
 	int64_t delta_keep_count;
 	enum unknown_rule unknown;
-	char *from;      /* derived: the dataset of the same pipeline, or NULL */
-	char ***each;    /* derived: pointers, each its decoded steps, then NULL;
+	char *from;      /* derived: another dataset of the pipeline; or NULL */
+	char ***each;    /* derived: pointers, each its decoded steps and NULL;
 			  * no step at all: the record itself */
 	size_t each_count;
 };

@@ -13,7 +13,8 @@
 #define SOURCE "    source: { directory: d }\n"
 #define TABLE "    table: raw.t\n"
 #define KEY "    key: [id]\n"
-#define COLUMNS "    columns:\n      - { name: id, type: text, max_length: 9 }\n"
+#define COLUMNS \
+	"    columns:\n      - { name: id, type: text, max_length: 9 }\n"
 #define WHOLE HEAD SOURCE TABLE KEY COLUMNS
 
 static bool parse(const char *text, struct pipeline *pipeline, struct err *err)
@@ -469,7 +470,8 @@ CU_TestInfo pipeline_tests[] = {
 	{ "columns, keys and paths are read", columns_and_keys_are_read },
 	{ "defaults are sensible", defaults_are_sensible },
 	{ "derived datasets are read", derived_datasets_are_read },
-	{ "variables are replaced in values", variables_are_replaced_in_values },
+	{ "variables are replaced in values",
+		variables_are_replaced_in_values },
 	{ "wrong files are refused, with the place", wrong_files_are_refused },
 	{ "a file of too many values is refused", huge_files_are_refused },
 	{ "sets are sorted and unique", sets_are_sorted_and_unique },

@@ -126,7 +126,8 @@ static void texts(void)
 {
 	static const struct one table[] = {
 		{ "type: text", "\"\"", "" },
-		{ "type: text", "\"gr\xc3\xbc\xc3\x9f\"", "gr\xc3\xbc\xc3\x9f" },
+		{ "type: text", "\"gr\xc3\xbc\xc3\x9f\"",
+			"gr\xc3\xbc\xc3\x9f" },
 		{ "type: text", "\"a\\n\\u00e9\\ud83d\\ude00\\/\"",
 			"a\n\xc3\xa9\xf0\x9f\x98\x80/" },
 		{ "type: text", "\"None\"", "None" },
@@ -420,7 +421,8 @@ static void json_values(void)
 		{ "type: json", "\"\\u0000\"", "!json_nul" },
 		{ "type: json", "\"\\udead\"", "!json_surrogate" },
 	};
-	static const char nested[] = "{\"k\":\"a\",\"v\":[1,{\"b\":\"\\u0000\"}]}";
+	static const char nested[] =
+		"{\"k\":\"a\",\"v\":[1,{\"b\":\"\\u0000\"}]}";
 	static const char key[] = "{\"k\":\"a\",\"v\":{\"\\ud800\":1}}";
 	static const char bomb[] = "{\"k\":\"a\",\"v\":[1e131071,1e131071,"
 		"1e131071,1e131071,1e131071,1e131071,1e131071,1e131071,"

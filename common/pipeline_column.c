@@ -1,0 +1,326 @@
+/* pipeline_column.c - the columns of a dataset, and what points at them. */
+#include "common/pipeline_column.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 1500       /* PostgreSQL: 1,600, and we add some */
+#define KEYS_MAX 32            /* columns of a PostgreSQL index */
+#define STEPS_MAX 32
+#define TEXT_MAX_LENGTH 10485760
+
+/* -- JSON Pointers ------------------------------------------------------ */
+
+/* Decodes one step, ~1 for / and ~0 for ~; NULL when ~ is followed by
+ * something else, or out of memory (*memory). */
+static char *decode_step(const char *text, size_t len, bool *memory)
+{
+	char *step = malloc(len + 1);
+	size_t n = 0;
+
+	*memory = step == NULL;
+	for (size_t i = 0; step != NULL && i < len; i++) {
+		char c = text[i];
+
+		if (c == '~') {
+			i++;
+			if (i == len || (text[i] != '0' && text[i] != '1')) {
+				free(step);
+				return NULL;
+			}
+			c = text[i] == '0' ? '~' : '/';
+		}
+		step[n++] = c;
+	}
+	if (step != NULL)
+		step[n] = '\0';
+	return step;
+}
+
+/* steps has room for STEPS_MAX. */
+static bool parse_pointer(struct reading *in, const struct doc *at,
+	char **steps, size_t *count)
+{
+	const char *text = at->text;
+
+	if (*text != '/' && *text != '\0')
+		return FAIL(at, "\"%s\" is not a JSON Pointer: it begins with "
+			"/, e.g. /company/name", text);
+	while (*text == '/') {
+		const size_t len = strcspn(++text, "/");
+		bool memory;
+
+		if (*count == STEPS_MAX)
+			return FAIL(at, "a JSON Pointer of more than %d steps",
+				STEPS_MAX);
+		steps[*count] = decode_step(text, len, &memory);
+		if (steps[*count] == NULL)
+			return memory ? err_memory(in->err) : FAIL(at, "in a "
+				"JSON Pointer only ~0 (for ~) and ~1 (for /) "
+				"may follow ~");
+		++*count;
+		text += len;
+	}
+	return true;
+}
+
+static bool read_path(struct reading *in, const struct doc *value, void *to)
+{
+	struct column *column = to;
+
+	return field_expect(in, value, DOC_TEXT, "/company/name") &&
+		field_reserve(in, STEPS_MAX, sizeof(char *), &column->path) &&
+		parse_pointer(in, value, column->path, &column->path_len);
+}
+
+bool column_read_each(struct reading *in, const struct doc *value, void *to)
+{
+	struct dataset *dataset = to;
+
+	if (!field_expect(in, value, DOC_LIST, "[/author, /committer]"))
+		return false;
+	if (value->count == 0 || value->count > 100)
+		return FAIL(value, "from 1 to 100 JSON Pointers");
+	if (!field_reserve(in, value->count, sizeof(char **), &dataset->each))
+		return false;
+	for (size_t i = 0; i < value->count; i++) {
+		const struct doc *item = &value->items[i];
+		size_t steps = 0;
+
+		if (!field_expect(in, item, DOC_TEXT, "/author") ||
+			!field_reserve(in, STEPS_MAX + 1, sizeof(char *),
+				&dataset->each[dataset->each_count++]) ||
+			!parse_pointer(in, item, dataset->each[i], &steps))
+			return false;
+	}
+	return true;
+}
+
+/* -- columns ------------------------------------------------------------ */
+
+static bool read_length(struct reading *in, const struct doc *value, void *to)
+{
+	int64_t length = 0;
+
+	if (!field_read_amount(in, value, UNIT_COUNT, TEXT_MAX_LENGTH, &length))
+		return false;
+	*(size_t *)to = (size_t)length;
+	return true;
+}
+
+static bool read_type(struct reading *in, const struct doc *value, void *to)
+{
+	const char *words[COLUMN_JSON + 2] = { NULL };
+	size_t at;
+
+	for (size_t i = 0; i <= COLUMN_JSON; i++)
+		words[i] = column_type_name((enum column_type)i);
+	if (!field_read_word(in, value, words, &at))
+		return false;
+	*(enum column_type *)to = (enum column_type)at;
+	return true;
+}
+
+static bool default_path(struct reading *in, struct column *column)
+{
+	if (!field_reserve(in, 1, sizeof(char *), &column->path) ||
+		!field_copy(in, column->name, &column->path[0]))
+		return false;
+	column->path_len = 1;
+	return true;
+}
+
+static bool check_column(struct reading *in, const struct doc *map,
+	const struct column *column)
+{
+	const struct doc *at = doc_get(map, "max_length");
+
+	if (at != NULL && column->type != COLUMN_TEXT)
+		return FAIL(at, "max_length is for text columns only");
+	at = doc_get(map, "empty_as_null");
+	if (column->empty_as_null && column->type == COLUMN_JSON)
+		return FAIL(at, "empty_as_null is not for json columns");
+	at = doc_get(map, "coerce");
+	if (column->coerce && column->type == COLUMN_JSON)
+		return FAIL(at, "coerce is not for json columns");
+	if (column->path_len == 0 && column->type != COLUMN_JSON)
+		return FAIL(doc_get(map, "from"), "the whole record fits a "
+			"json column only; name a value, e.g. /%s",
+			column->name);
+	return true;
+}
+
+static bool read_column_name(struct reading *in, const struct doc *value,
+	void *to)
+{
+	static const char *const system[] = { "tableoid", "xmin", "cmin",
+		"xmax", "cmax", "ctid" };
+
+	if (value->type == DOC_TEXT && value->text[0] == '_')
+		return FAIL(value, "\"%s\": column names that begin with _ are "
+			"Sluice's own; choose another, and say where it comes "
+			"from with `from: /%s`", value->text, value->text);
+	for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++)
+		if (value->type == DOC_TEXT &&
+			strcmp(value->text, system[i]) == 0)
+			return FAIL(value, "\"%s\" is PostgreSQL's own; choose "
+				"another, and say where it comes from with "
+				"`from: /%s`", value->text, value->text);
+	return field_read_name(in, value, to);
+}
+
+static bool read_column(struct reading *in, const struct doc *value,
+	struct column *column)
+{
+	static const struct field fields[] = {
+		{ "name", read_column_name, offsetof(struct column, name),
+			true },
+		{ "type", read_type, offsetof(struct column, type), true },
+		{ "from", read_path, 0, false },
+		{ "required", field_read_bool,
+			offsetof(struct column, required), false },
+		{ "max_length", read_length,
+			offsetof(struct column, max_length), false },
+		{ "empty_as_null", field_read_bool,
+			offsetof(struct column, empty_as_null), false },
+		{ "coerce", field_read_bool, offsetof(struct column, coerce),
+			false },
+	};
+
+	if (!field_read_map(in, value, FIELDS(fields), column))
+		return false;
+	if (column->path == NULL && !default_path(in, column))
+		return false;
+	return check_column(in, value, column);
+}
+
+size_t column_find(const struct dataset *dataset, const char *name)
+{
+	for (size_t i = 0; i < dataset->column_count; i++)
+		if (strcmp(dataset->columns[i].name, name) == 0)
+			return i;
+	return COLUMN_NONE;
+}
+
+bool column_read_list(struct reading *in, const struct doc *value,
+	void *to)
+{
+	struct dataset *dataset = to;
+
+	if (!field_expect(in, value, DOC_LIST, "- { name: id, type: text }"))
+		return false;
+	if (value->count == 0 || value->count > COLUMNS_MAX)
+		return FAIL(value, "from 1 to %d columns", COLUMNS_MAX);
+	if (!field_reserve(in, value->count, sizeof(*dataset->columns),
+		    &dataset->columns))
+		return false;
+	for (size_t i = 0; i < value->count; i++) {
+		struct column *column = &dataset->columns[i];
+
+		/* counted only once read: column_find needs the names */
+		if (!read_column(in, &value->items[i], column)) {
+			dataset->column_count++;
+			return false;
+		}
+		if (column_find(dataset, column->name) != COLUMN_NONE) {
+			dataset->column_count++;
+			return FAIL(&value->items[i], "a second column \"%s\"; "
+				"rename one", column->name);
+		}
+		dataset->column_count++;
+	}
+	return true;
+}
+
+/* The place of the column that value names. */
+static bool column_ref(struct reading *in, const struct doc *value,
+	const struct dataset *dataset, size_t *at)
+{
+	struct buf all = { .max = 512 }; /* more would not be read anyway */
+	struct err full;
+
+	if (!field_expect(in, value, DOC_TEXT, "received_at"))
+		return false;
+	*at = column_find(dataset, value->text);
+	if (*at != COLUMN_NONE)
+		return true;
+	for (size_t i = 0; i < dataset->column_count; i++)
+		if (!buf_printf(&all, &full, "%s%s", i > 0 ? ", " : "",
+			    dataset->columns[i].name))
+			break;
+	(void)FAIL(value, "there is no column \"%s\"; columns: %s",
+		value->text, all.data != NULL ? all.data : "none");
+	buf_clear(&all);
+	return false;
+}
+
+static bool read_key_column(struct reading *in, const struct doc *value,
+	struct dataset *dataset)
+{
+	struct column *column;
+	size_t at;
+
+	if (!column_ref(in, value, dataset, &at))
+		return false;
+	column = &dataset->columns[at];
+	if (column->key)
+		return FAIL(value, "\"%s\" stands in the key twice",
+			column->name);
+	if (column->type == COLUMN_JSON)
+		return FAIL(value, "\"%s\" is json, which cannot be a key",
+			column->name);
+	if (column->type == COLUMN_TEXT && column->max_length == 0)
+		return FAIL(value, "the key column \"%s\" is text and needs a "
+			"max_length, e.g. max_length: 300", column->name);
+	column->key = true;
+	column->required = true;
+	dataset->keys[dataset->key_count++] = at;
+	return true;
+}
+
+bool column_read_keys(struct reading *in, const struct doc *value, void *to)
+{
+	struct dataset *dataset = to;
+
+	if (value->type == DOC_TEXT)
+		return field_reserve(in, 1, sizeof(size_t), &dataset->keys) &&
+			read_key_column(in, value, dataset);
+	if (!field_expect(in, value, DOC_LIST, "[id, received_at]"))
+		return false;
+	if (value->count == 0 || value->count > KEYS_MAX)
+		return FAIL(value, "from 1 to %d key columns", KEYS_MAX);
+	if (!field_reserve(in, value->count, sizeof(size_t), &dataset->keys))
+		return false;
+	for (size_t i = 0; i < value->count; i++)
+		if (!read_key_column(in, &value->items[i], dataset))
+			return false;
+	return true;
+}
+
+bool column_read_newest(struct reading *in, const struct doc *value, void *to)
+{
+	struct dataset *dataset = to;
+	enum column_type type;
+
+	if (!column_ref(in, value, dataset, &dataset->newest))
+		return false;
+	type = dataset->columns[dataset->newest].type;
+	return (type != COLUMN_JSON && type != COLUMN_BOOLEAN) ||
+		FAIL(value, "\"%s\" is %s; what decides which version is the "
+			"newest must be a time, a number, text or a uuid",
+			value->text, column_type_name(type));
+}
+
+bool column_read_date(struct reading *in, const struct doc *value, void *to)
+{
+	struct dataset *dataset = to;
+	enum column_type type;
+
+	if (!column_ref(in, value, dataset, &dataset->date))
+		return false;
+	type = dataset->columns[dataset->date].type;
+	return type == COLUMN_DATE || type == COLUMN_TIMESTAMP ||
+		type == COLUMN_TIMESTAMPTZ || FAIL(value, "\"%s\" is %s; the "
+			"date column must be date, timestamp or timestamptz",
+			value->text, column_type_name(type));
+}
