@@ -382,9 +382,10 @@ mq_wait() {
 
 # -- sluice.yaml -----------------------------------------------------------------
 
-# A double-quoted YAML scalar.
+# A double-quoted YAML scalar; "${" would be a variable.
 yaml_quote() {
 	local text=${1//\\/\\\\}
+	text=${text//'${'/'$${'}
 	printf '"%s"' "${text//\"/\\\"}"
 }
 

@@ -83,15 +83,18 @@ start_child() {
 # Once the daemon has been told to stop, it has a few seconds.
 arm_killer() {
 	[ $STOPPING = yes ] && [ -z "$KILLER" ] || return 0
-	(sleep $STOP_SECS && kill -KILL "$CHILD") 3>&- 2>/dev/null &
+	sleep $STOP_SECS 3>&- &
 	KILLER=$!
 }
 
 # A signal ends `wait` early: wait again until the daemon is really gone.
 wait_child() {
+	local who
 	KILLER=''
 	while arm_killer; do
-		wait "$CHILD" && CODE=0 || CODE=$?
+		who=''
+		wait -n -p who "$CHILD" ${KILLER:+"$KILLER"} && CODE=0 || CODE=$?
+		[ "${who:-none}" != "$KILLER" ] || kill -KILL "$CHILD" || true
 		kill -0 "$CHILD" 2>/dev/null || break
 	done
 	[ -z "$KILLER" ] || kill "$KILLER" 2>/dev/null || true

@@ -11,6 +11,10 @@ for file in "${files[@]}"; do
 	bash -n "$file" || complain "$file" "does not parse"
 	head -n 6 "$file" | grep -qE '^# [^!]*' ||
 		complain "$file" "opens without a comment that says what it does"
+	case $file,$(head -c 2 "$file") in
+	./tests/*) ;; # run by bash, see the CMakeLists
+	*,'#!') [ -x "$file" ] || complain "$file" "is not executable" ;;
+	esac
 	grep -q 'set -euo pipefail' "$file" || case $(head -n 1 "$file") in
 	'#!'*) grep -qE '^\. .*lib\.sh' "$file" ||
 		complain "$file" "has no set -euo pipefail" ;;
