@@ -3,7 +3,8 @@
  * Every function but broker_abort must be called by the thread that owns the
  * connection. Any failure (false) means the connection is dead: close it and
  * open a new one. Kinds: ERR_RETRY for what may mend itself, ERR_STOP with
- * EXIT_CONFIG for refused credentials or permissions. */
+ * EXIT_CONFIG for refused credentials or permissions; err.code holds AMQP's
+ * reply code where the server gave one. */
 #ifndef SLUICE_BROKER_H
 #define SLUICE_BROKER_H
 
@@ -40,7 +41,11 @@ void broker_abort(struct broker *broker);
 /* confirm.select; tags of broker_publish then count from 1. */
 bool broker_confirm_mode(struct broker *broker, struct err *err) MUST_CHECK;
 /* basic.publish, persistent and mandatory. *tag is what the confirm will
- * carry. true means handed to the kernel, no more. */
+ * carry. true means handed to the kernel, no more. Reads what arrives
+ * meanwhile (broker_wait gives it later). While the server takes nothing or
+ * blocks publishers it waits, for two heartbeats at most: after
+ * BROKER_BLOCKED better publish nothing until BROKER_UNBLOCKED. A message
+ * that cannot be sent at all (too large) is ERR_STOP. */
 bool broker_publish(struct broker *broker, const struct message *message,
 	uint64_t *tag, struct err *err) MUST_CHECK;
 
@@ -56,7 +61,12 @@ bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,
 bool broker_requeue(struct broker *broker, uint64_t tag, bool multiple,
 	struct err *err) MUST_CHECK;
 
-/* A delivered message; owns its bytes. */
+/* Header the door adds to a message above max_message_bytes: its true size.
+ * The body is cut to its first 64 KiB. A sender cannot set this header. */
+#define HEADER_TOO_LARGE "sluice-too-large"
+
+/* A delivered message; owns its bytes. Headers that are neither whole numbers
+ * nor strings, and properties with a NUL inside, are left out. */
 struct delivery {
 	uint64_t tag;
 	bool redelivered;

@@ -18,7 +18,6 @@
 #define HANDSHAKE_MIN_MS 3000 /* else two heartbeats, up to: */
 #define HANDSHAKE_MAX_MS 10000
 #define TOO_LARGE_KEPT 65536 /* of a message above max_message_bytes */
-#define HEADER_TOO_LARGE "sluice-too-large"
 
 /* rabbitmq-c's types: its header is included by the .c files alone. */
 struct amqp_connection_state_t_;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_TOO_LARGE "sluice-too-large" /* put there by the broker door */
 #define QUEUE_PREFIX "sluice."
 #define QUEUE_DEAD ".dead"
 

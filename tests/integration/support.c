@@ -124,6 +124,17 @@ const char *test_user(const char *secret, const char *configure,
 	return name;
 }
 
+bool test_user_remove(const char *user)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "/users/%.63s", user);
+	for (size_t i = 0; i < user_count; i++)
+		if (users[i] == user)
+			users[i][0] = '\0';
+	return test_api("DELETE", path, NULL, NULL);
+}
+
 struct broker_options test_broker_options(void)
 {
 	return (struct broker_options){
@@ -143,10 +154,9 @@ static void remove_all(void)
 
 	(void)snprintf(path, sizeof(path), "/vhosts/%.63s", vhost);
 	(void)test_api("DELETE", path, NULL, NULL);
-	for (size_t i = 0; i < user_count; i++) {
-		(void)snprintf(path, sizeof(path), "/users/%.63s", users[i]);
-		(void)test_api("DELETE", path, NULL, NULL);
-	}
+	for (size_t i = 0; i < user_count; i++)
+		if (users[i][0] != '\0')
+			(void)test_user_remove(users[i]);
 }
 
 void test_servers_forget(void)

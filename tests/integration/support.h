@@ -24,6 +24,8 @@ const char *test_vhost(void);
 /* A user of this process's own with these permissions in the vhost. */
 const char *test_user(const char *password, const char *configure,
 	const char *write, const char *read);
+/* Deletes such a user, and with it the connections. */
+bool test_user_remove(const char *user);
 /* The administrator in test_vhost(), heartbeat of 5 s. */
 struct broker_options test_broker_options(void);
 
