@@ -17,10 +17,17 @@
 #define HELD_BYTES_MAX ((size_t)32 << 20)
 #define QUEUE_NAME 128
 
+enum note_kind {
+	NOTE_ACKS,
+	NOTE_ROOM,
+	NOTE_PAUSE,
+	NOTE_RESUME,
+	NOTE_QUEUES,
+};
+
 /* What other threads tell the intake. */
 struct note {
-	enum { NOTE_ACKS, NOTE_ROOM, NOTE_PAUSE, NOTE_RESUME, NOTE_QUEUES }
-		kind;
+	enum note_kind kind;
 	uint64_t generation;
 	size_t count;
 	uint64_t *tags;       /* NOTE_ACKS */
@@ -83,7 +90,7 @@ static void send_note(struct intake *intake, struct note *note, int timeout_ms)
 		note_free(note);
 }
 
-static struct note *note_new(int kind)
+static struct note *note_new(enum note_kind kind)
 {
 	struct note *note = calloc(1, sizeof(*note));
 
