@@ -20,7 +20,6 @@ struct input {
 	void *state;
 	const char *suffix;
 	uint64_t given; /* decompressed bytes */
-	bool spoiled;
 	struct input_fault fault;
 	size_t raw_at, raw_len;
 	uint8_t raw[RAW_BYTES]; /* compressed bytes yet to be decoded */
@@ -114,7 +113,6 @@ static void break_off(struct input *input, const char *code, const char *what)
 	if (input->given > 0)
 		return;
 	drop_decoder(input);
-	input->spoiled = true;
 	input->at = 0;
 }
 
@@ -214,11 +212,6 @@ bool input_skip(struct input *input, uint64_t bytes, struct err *err)
 const struct input_fault *input_fault(const struct input *input)
 {
 	return input->fault.code != NULL ? &input->fault : NULL;
-}
-
-bool input_spoiled(const struct input *input)
-{
-	return input->spoiled;
 }
 
 const char *input_suffix(const struct input *input)

@@ -30,12 +30,9 @@ bool input_read(struct input *input, char *to, size_t room, size_t *got,
 bool input_skip(struct input *input, uint64_t bytes, struct err *err)
 	MUST_CHECK;
 
-/* NULL unless the bytes broke off; known when input_read gave 0. */
+/* NULL unless the bytes broke off; known when input_read gave 0. When not one
+ * byte could be decompressed, what was read are the file's own bytes. */
 const struct input_fault *input_fault(const struct input *input);
-
-/* Not one byte could be decompressed: what is read are the file's own bytes.
- * Known after the first read. */
-bool input_spoiled(const struct input *input);
 
 /* "", "+gzip" or "+zstd". */
 const char *input_suffix(const struct input *input);

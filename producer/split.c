@@ -234,9 +234,7 @@ static bool take_bad(struct split *split, struct item *item,
 	if (!run_skip(split, &skip, item, err) ||
 		!is_last(split, 0, &last, err))
 		return false;
-	if (!skip.done && (kind != SKIP_LINE || broken(split) != NULL))
-		make_remainder(split, item);
-	else if (last && at_break(split))
+	if ((!skip.done && kind != SKIP_LINE) || (last && at_break(split)))
 		make_remainder(split, item);
 	item->length = item->end.offset - item->offset;
 	item->text = split->kept.data;
@@ -316,11 +314,8 @@ static bool judge_value(struct split *split, enum value_status *verdict,
 	enum json_status status;
 
 	for (;;) {
-		const bool final = split->stream.ended &&
-			have(split) <= look(split);
-
-		status = json_scan(text(split), seen(split), final, len,
-			&json);
+		status = json_scan(text(split), seen(split),
+			split->stream.ended, len, &json);
 		if (status != JSON_SHORT || seen_all(split))
 			break;
 		if (!see_more(split, err))
@@ -635,10 +630,6 @@ static bool look_at_start(struct split *split, struct err *err)
 {
 	if (!skip_mark(split, err))
 		return false;
-	if (input_spoiled(split->stream.input)) {
-		split->mode = SPLIT_ALIEN;
-		return true;
-	}
 	if (!skip_blanks(split, err))
 		return false;
 	split->mode = SPLIT_BLANK;

@@ -23,6 +23,7 @@ struct pieces {
 	size_t count, cap;
 	struct envelope end;
 	bool ended;
+	bool compressed;
 };
 
 static inline void pieces_clear(struct pieces *pieces)
@@ -169,8 +170,46 @@ static inline bool pieces_add(struct pieces *pieces,
 	return pieces_describe(&pieces->text, piece, err);
 }
 
-/* Reads on from a position (NULL: the beginning) to the end. */
-static inline const char *pieces_read(int fd,
+/* Is what a piece shows of a plain file what stands there? */
+static inline const char *pieces_match(const struct piece *piece,
+	const char *bytes, size_t len)
+{
+	const struct envelope *e = &piece->envelope;
+	struct envelope_record record = { .offset = e->lo,
+		.line = e->first_line };
+	const char *body = piece->body.data;
+	uint64_t lines = 0;
+	size_t pos = 0;
+	bool ok;
+
+	for (uint64_t i = 0; i < e->hi && i < len; i++)
+		lines += bytes[i] == '\n';
+	if (e->hi > len || lines != piece->after.lines)
+		return "lines are miscounted";
+	if (piece->kind == PIECE_REJECT)
+		return memcmp(body, bytes + e->offset, piece->body.len) == 0 ?
+			NULL :
+			"a reject shows other bytes";
+	while (envelope_index_next(e->index, &pos, &record, &ok)) {
+		for (uint64_t i = 0; i < record.length; i++) {
+			const char c = bytes[record.offset + i];
+
+			if (body[i] != (c == '\n' || c == '\r' ? ' ' : c))
+				return "a record has other bytes";
+		}
+		lines = 1;
+		for (uint64_t i = 0; i < record.offset; i++)
+			lines += bytes[i] == '\n';
+		if (lines != record.line)
+			return "a record's line is wrong";
+		body += record.length + 1;
+	}
+	return NULL;
+}
+
+/* Reads on from a position (NULL: the beginning) to the end; plain: the bytes
+ * of a plain file, or none. */
+static inline const char *pieces_read(int fd, struct bytes plain,
 	const struct reader_limits *limits, size_t step,
 	const struct reader_position *from, struct pieces *pieces)
 {
@@ -193,12 +232,17 @@ static inline const char *pieces_read(int fd,
 		why = pieces_follow(&piece, &before);
 		if (why == NULL && piece.kind == PIECE_CHUNK)
 			why = pieces_chunk(&piece, limits);
+		if (why == NULL && plain.data != NULL)
+			why = pieces_match(&piece, plain.data, plain.len);
 		if (!pieces_add(pieces, &piece, &err))
 			why = "no memory";
 		before = piece.after;
 		pieces->ended = piece.kind == PIECE_END;
-		if (pieces->ended)
+		if (pieces->ended) {
 			pieces->end = piece.envelope;
+			pieces->compressed = memchr(piece.envelope.format.data,
+				'+', piece.envelope.format.len) != NULL;
+		}
 	}
 	reader_close(reader);
 	return why;
@@ -214,7 +258,8 @@ static inline const char *pieces_again(int fd,
 	const size_t start =
 		behind < first->count ? first->starts[behind] : 0;
 	struct pieces again = { 0 };
-	const char *why = pieces_read(fd, limits, step, from, &again);
+	const char *why = pieces_read(fd, (struct bytes){ 0 }, limits, step,
+		from, &again);
 
 	if (why == NULL && (again.text.len != first->text.len - start ||
 				   memcmp(again.text.data,
@@ -224,6 +269,15 @@ static inline const char *pieces_again(int fd,
 				   "another size of reads gave other pieces";
 	pieces_clear(&again);
 	return why;
+}
+
+/* May be gzip or zstd. */
+static inline bool pieces_packed(const void *bytes, size_t len)
+{
+	return len >= 2 &&
+		(memcmp(bytes, "\x1f\x8b", 2) == 0 ||
+			memcmp(bytes, "\x28\xb5", 2) == 0 ||
+			memcmp((const char *)bytes + 1, "\x2a", 1) == 0);
 }
 
 /* Reads bytes once, then again with reads of other sizes and from up to
@@ -236,10 +290,15 @@ static inline const char *pieces_hold(const void *bytes, size_t len,
 	static const size_t steps[] = { 1, 2, 7, 64 };
 	const int fd = pieces_file(bytes, len);
 	const char *why = fd < 0 ? "no file" : NULL;
+	const bool small = len < 10000;
+	const struct bytes plain = { small && !pieces_packed(bytes, len) ?
+			bytes :
+			NULL,
+		len };
 
 	if (why == NULL)
-		why = pieces_read(fd, limits, 65536, NULL, pieces);
-	for (size_t i = 0; why == NULL && i < 4 && len < 10000; i++)
+		why = pieces_read(fd, plain, limits, 65536, NULL, pieces);
+	for (size_t i = 0; why == NULL && i < 4 && small; i++)
 		why = pieces_again(fd, limits, steps[i], pieces, 0);
 	for (size_t i = 1; why == NULL && i < pieces->count && i <= resumes;
 		i++)

@@ -93,6 +93,7 @@ static const struct bad_text bad_texts[] = {
 	{ "\"\xe0\x80\x80\"", 1, "json_utf8", JSON_BAD },
 	{ "\"\xed\xa0\x80\"", 1, "json_utf8", JSON_BAD },
 	{ "\"\xf4\x90\x80\x80\"", 1, "json_utf8", JSON_BAD },
+	{ "\"\xf0\x80\x80\x80\"", 1, "json_utf8", JSON_BAD },
 	{ "\"\xf0\x9f\x98(\"", 1, "json_utf8", JSON_BAD },
 	{ "\"ab\xe2\x82\"", 3, "json_utf8", JSON_BAD },
 	{ "\xef\xbb\xbf{}", 0, "json_syntax", JSON_BAD },
@@ -288,6 +289,7 @@ static void strings_are_decoded(void)
 	check_decode("\"a\\u0000b\"", NULL, "json_nul");
 	check_decode("\"\\ud800\"", NULL, "json_surrogate");
 	check_decode("\"\\udc00\"", NULL, "json_surrogate");
+	check_decode("\"\\udc00\\udc00\"", NULL, "json_surrogate");
 	check_decode("\"\\ud800\\ud800\"", NULL, "json_surrogate");
 	check_decode("\"\\ud800x\\udc00\"", NULL, "json_surrogate");
 	check_decode("\"\\ud800\\n\\udc00\"", NULL, "json_surrogate");

@@ -304,6 +304,9 @@ static void remainders_are_one_reject(void)
 		{ "[{\"a\":1}] x {\"a\":2}",
 			"0-8:{\"a\":1}| 8-19!json_syntax@1:11<x {\"a\":2}> "
 			"array failed" },
+		{ "[{\"a\":1}] 7",
+			"0-8:{\"a\":1}| 8-11!json_syntax@1:11<7> "
+			"array failed" },
 		{ "{\"a\":1},\n{\"a\":2}\n",
 			"0-7:{\"a\":1}| 7-17!json_syntax@1:8<,|{\"a\":2}|> "
 			"concat failed" },
@@ -348,6 +351,8 @@ static void chunks_keep_their_limits(void)
 	check_len(text, sizeof(text) - 1, &limits,
 		"0-15:{\"a\":1}|{\"a\":2}| 15-23:{\"a\":3}| "
 		"23-35:{\"a\":45678}| 35-43:{\"a\":9}| ndjson");
+	limits.chunk_bytes = 15;
+	check_len(text, 16, &limits, "0-7:{\"a\":1}| 7-15:{\"a\":2}| ndjson");
 	limits.chunk_bytes = 1;
 	check_len(text, 16, &limits, "0-7:{\"a\":1}| 7-15:{\"a\":2}| ndjson");
 	limits = (struct reader_limits){ 0 };
@@ -372,6 +377,8 @@ static void long_records_are_refused(void)
 		"0-9!record_too_long@1:2<12345678> 9-17:{\"a\":4}| array");
 	check_len("[1234567,{\"a\":4}]", 17, &limits,
 		"0-8!not_object@1:2<1234567> 8-16:{\"a\":4}| array");
+	check_len("1        x\n{}", 13, &limits,
+		"0-13!not_json@1:1<1        x|{}> unknown failed");
 	check_len("[{\"a\":1},{\"a\":\"no end", 21, &limits,
 		"0-8:{\"a\":1}| 8-21!record_too_long@1:10"
 		"<{\"a\":\"no end> array failed");
@@ -457,6 +464,8 @@ static void damaged_compression_fails(void)
 		THREE " 23-24!corrupt_input@4:1<> ndjson+gzip failed");
 	check_with(gzip_file, sizeof(gzip_file) - 1, "", 0,
 		THREE " 23-24!truncated_input@4:1<> ndjson+gzip failed");
+	check_with(gzip_file, sizeof(gzip_file), "\0\x1f\x8b", 3,
+		THREE " 23-24!corrupt_input@4:1<> ndjson+gzip failed");
 	/* the checksum is wrong */
 	memcpy(bad, gzip_file, sizeof(bad));
 	bad[sizeof(bad) - 8] ^= 1;
@@ -469,6 +478,55 @@ static void damaged_compression_fails(void)
 		"0-4!truncated_input@1:5<(./.> unknown+zstd failed");
 	check_with((const uint8_t *)"\x1f\x8bno", 4, "", 0,
 		"0-4!corrupt_input@1:5<..no> unknown+gzip failed");
+}
+
+/* Text as gzip without compression, cut behind its last byte. */
+static void check_broken(const char *text, const struct reader_limits *limits,
+	const char *want)
+{
+	static const uint8_t head[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255,
+		1 };
+	const uint16_t len = (uint16_t)strlen(text);
+	const uint16_t sizes[] = { len, (uint16_t)~len };
+	struct buf bytes = { 0 };
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(buf_add(&bytes, head, sizeof(head), &err));
+	CU_ASSERT_TRUE(buf_add(&bytes, sizes, sizeof(sizes), &err));
+	CU_ASSERT_TRUE(buf_add_str(&bytes, text, &err));
+	check_len(bytes.data, bytes.len, limits, want);
+	buf_clear(&bytes);
+}
+
+static void what_touches_a_break_belongs_to_it(void)
+{
+	struct reader_limits narrow = wide;
+
+	narrow.max_record_bytes = 7;
+	check_broken("{}{\"a\":1}", &wide,
+		"0-2:{}| 2-9!truncated_input@1:10<{\"a\":1}> "
+		"concat+gzip failed");
+	check_broken("{} 7", &wide,
+		"0-2:{}| 2-4!truncated_input@1:5<7> concat+gzip failed");
+	check_broken("{} {bad}", &wide,
+		"0-2:{}| 2-8!truncated_input@1:9<{bad}> concat+gzip failed");
+	check_broken("{}\n{}", &wide,
+		"0-2:{}| 2-5!truncated_input@2:3<{}> ndjson+gzip failed");
+	check_broken("{}\n{}\n", &wide,
+		"0-5:{}|{}| 5-6!truncated_input@3:1<> ndjson+gzip failed");
+	check_broken("{}\n{\"a\":\"long\"", &narrow,
+		"0-2:{}| 2-14!truncated_input@2:12<{\"a\":\"long\"> "
+		"ndjson+gzip failed");
+	check_broken("[{},]", &wide,
+		"0-3:{}| 3-5!truncated_input@1:6<]> array+gzip failed");
+	check_broken("[{}]", &wide,
+		"0-3:{}| 3-4!truncated_input@1:5<> array+gzip failed");
+	check_broken("[{}", &wide,
+		"0-3!truncated_input@1:4<{}> array+gzip failed");
+	check_broken(" \n", &wide,
+		"0-2!truncated_input@2:1<> unknown+gzip failed");
+	check_broken("id,name\n", &wide,
+		"0-8!truncated_input@2:1<id,name|> unknown+gzip failed");
 }
 
 /* Records that a file cut after any of its bytes gives: the first ones of the
@@ -574,7 +632,8 @@ static void check_big(int fd, const char *want)
 	struct reader_limits limits = wide;
 
 	limits.max_record_bytes = 1 << 20;
-	CU_ASSERT_PTR_NULL(pieces_read(fd, &limits, 65536, NULL, &pieces));
+	CU_ASSERT_PTR_NULL(pieces_read(fd, (struct bytes){ 0 }, &limits, 65536,
+		NULL, &pieces));
 	CU_ASSERT_EQUAL(pieces.end.chunks, 2);
 	CU_ASSERT_EQUAL(pieces.end.rejects, 1);
 	CU_ASSERT_FALSE(pieces.end.failed);
@@ -648,6 +707,8 @@ CU_TestInfo reader_tests[] = {
 	{ "depth 100,000 is one reject", depth_is_one_reject },
 	{ "compressed files are read", compressed_files_are_read },
 	{ "damaged compression fails", damaged_compression_fails },
+	{ "what touches a break belongs to it",
+		what_touches_a_break_belongs_to_it },
 	{ "a cut anywhere is survived", any_cut_is_survived },
 	{ "damage anywhere is survived", any_damage_is_survived },
 	{ "many records are indexed", many_records_are_indexed },

@@ -1,0 +1,101 @@
+/* fuzz_reader.c - any file becomes pieces that tile it, the same ones however
+ * it is read and from wherever reading goes on; and a file without rejects is
+ * valid JSON with as many objects as there are records.
+ *
+ * Input: three bytes of limits, the rest is the file. */
+#include "tests/support/pieces.h"
+
+#define CHECK(claim)             \
+	do {                     \
+		if (!(claim))    \
+			abort(); \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Objects of an array whose elements are all objects; -1 when one is not. */
+static int64_t count_elements(const char *text, size_t len)
+{
+	struct json_tape tape = { 0 };
+	struct json_fault fault;
+	int64_t count = 0;
+
+	CHECK(json_parse(text, len, &tape, &fault) == JSON_OK);
+	for (uint32_t i = 1; i < tape.count && count >= 0;
+		i = tape.nodes[i].next)
+		count = tape.nodes[i].type == JSON_OBJECT ? count + 1 : -1;
+	json_tape_clear(&tape);
+	return count;
+}
+
+/* The objects of a text of values, counted another way than the reader does;
+ * -1: it is no such text. *deep: it nests deeper than this way can follow. */
+static int64_t count_objects(const char *text, size_t len, bool *deep)
+{
+	const bool arrays = json_blanks(text, len) < len &&
+		text[json_blanks(text, len)] == '[';
+	struct json_fault fault;
+	int64_t count = 0, some;
+	size_t at, end;
+
+	for (at = json_blanks(text, len); at < len;
+		at += json_blanks(text + at, len - at)) {
+		if (json_scan(text + at, len - at, true, &end, &fault) !=
+			JSON_OK) {
+			*deep = strcmp(fault.code, "json_depth") == 0;
+			return -1;
+		}
+		some = text[at] == '{'		     ? 1 :
+			text[at] == '[' && arrays ? count_elements(text + at,
+							     end) :
+						     -1;
+		if (some < 0)
+			return -1;
+		count += some;
+		at += end;
+	}
+	return count;
+}
+
+static void check_count(const char *text, size_t len,
+	const struct envelope *end)
+{
+	bool deep = false;
+	int64_t count;
+
+	if (end->rejects > 0)
+		return;
+	CHECK(!end->failed);
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		len -= 3;
+	}
+	count = count_objects(text, len, &deep);
+	CHECK(deep || (count >= 0 && (uint64_t)count == end->all_records));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct reader_limits limits;
+	struct pieces pieces = { 0 };
+	const char *why;
+
+	if (size < 3)
+		return -1;
+	limits = (struct reader_limits){
+		.chunk_records = data[0] % 8 + 1,
+		.chunk_bytes = data[1] + 1u,
+		.max_record_bytes = data[2] + 1u,
+	};
+	why = pieces_hold(data + 3, size - 3, &limits, 8, &pieces);
+	if (why != NULL)
+		(void)fprintf(stderr, "%s\n", why);
+	CHECK(why == NULL);
+	CHECK(pieces.ended);
+	if (!pieces.compressed) {
+		CHECK(pieces.end.size == size - 3);
+		check_count((const char *)data + 3, size - 3, &pieces.end);
+	}
+	pieces_clear(&pieces);
+	return 0;
+}
