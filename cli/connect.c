@@ -1,9 +1,27 @@
 /* connect.c - the servers, as one of the accounts of the settings. */
 #include "cli/connect.h"
 
+#include <string.h>
+
 static const char *text_of(const struct buf *buf)
 {
 	return buf->data != NULL ? buf->data : "";
+}
+
+/* What an operator can do about a server that does not let us in. */
+static void add_remedy(const struct config *config,
+	const struct account *account, struct err *err)
+{
+	const bool refused = strncmp(err->code, "28", 2) == 0;
+
+	if (refused)
+		(void)err_wrap(err, "PostgreSQL refuses %s (check its password "
+			"file, or run `sluice apply`)", account->user);
+	else if (err->kind == ERR_RETRY)
+		(void)err_wrap(err, "PostgreSQL at %s:%lld is not there (is it "
+			"running, are database_host and database_port right?)",
+			config->database_host,
+			(long long)config->database_port);
 }
 
 struct db *connect_db(const struct config *config,
@@ -30,6 +48,8 @@ struct db *connect_db(const struct config *config,
 			.read_only = read_only,
 		};
 		db = db_open(&options, err);
+		if (db == NULL)
+			add_remedy(config, account, err);
 	}
 	buf_clear(&password);
 	return db;

@@ -342,6 +342,7 @@ grant select, insert, update, delete
 	on meta.source, meta.load, meta.chunk, meta.reject, meta.message,
 	meta.attempt, meta.model_run, meta.test_result
 	to sluice_loader;
+grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
 grant select, update (state, error, refreshes, changed_rows, refresh_us,
 	refreshed_at) on meta.model to sluice_loader;
