@@ -16,7 +16,7 @@
 #include <sys/time.h>
 
 #define EVENTS_FIRST 64
-#define FRAMES_RELEASE 64 /* then the library's memory is given back */
+#define FRAMES_RELEASE 16 /* then the library gives its memory back */
 #define SLICE_MAX_MS 5000
 
 /* -- the ring --------------------------------------------------------- */
