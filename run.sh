@@ -59,7 +59,21 @@ verb_sluice() {
 		choose_user "$VAR"
 		app_renew # pipelines that were edited in the clone
 	fi
+	[ "${1:-}" != apply ] || apply_pipelines "$@"
 	SLUICE_CONFIG=$VAR/sluice.yaml exec "$BIN/sluice" "$@"
+}
+
+# `sluice apply`, and what a new dataset needs besides: its folder, and daemons
+# that know it.
+apply_pipelines() { # apply ARGS...
+	choose_user "$VAR"
+	sluice "$VAR" "$@"
+	case " $* " in *" --dry-run "* | *" --help "*) ;; *)
+		make_raw
+		reload_changed
+		;;
+	esac
+	exit 0
 }
 
 verb_psql() {
@@ -88,6 +102,8 @@ verb_bench() {
 # -- tests -------------------------------------------------------------------------
 
 # The last line is "N passed, N failed", whatever happens before.
+# SLUICE_TEST_PRESET names another preset than dev, SLUICE_TEST_EXCLUDE a
+# regular expression of tests to leave out.
 verb_test() {
 	local preset=${SLUICE_TEST_PRESET:-dev}
 	trap 'say "0 passed, 1 failed"' EXIT
@@ -103,7 +119,8 @@ run_ctest() { # PRESET
 	local report=$ROOT/build/$1/report.xml code=0
 	rm -f -- "$report"
 	(cd "$ROOT" && ctest --test-dir "build/$1" -j "$(nproc)" --output-on-failure \
-		--output-junit "$report" --no-tests=error) || code=$?
+		--output-junit "$report" --no-tests=error \
+		${SLUICE_TEST_EXCLUDE:+-E "$SLUICE_TEST_EXCLUDE"}) || code=$?
 	count_report "$report" "$code"
 }
 

@@ -3,6 +3,7 @@
 #
 #   daemons.sh start DIR BIN   start what does not run; BIN holds the programs
 #   daemons.sh stop DIR        stop both: they finish or give back their work
+#   daemons.sh reload DIR      both read settings and pipelines again (HUP)
 #   daemons.sh status DIR      which run; 69 unless both
 #
 # DIR is a folder of native.sh. A daemon that runs is left alone, unless its
@@ -87,6 +88,14 @@ stop() {
 	exit $code
 }
 
+# The supervisor passes it on; what does not check is refused in the log.
+reload() {
+	local daemon
+	for daemon in "${DAEMONS[@]}"; do
+		! pid_alive "$DIR/run/$daemon.pid" || kill -HUP "$PID"
+	done
+}
+
 status() {
 	local daemon code=0
 	for daemon in "${DAEMONS[@]}"; do
@@ -104,8 +113,8 @@ main() {
 	local verb=${1:-}
 	DIR=${2:-} BIN=${3:-}
 	case $verb,$# in
-	start,3 | stop,2 | status,2) ;;
-	*) die $EX_USAGE "usage: daemons.sh start DIR BIN | stop DIR | status DIR" ;;
+	start,3 | stop,2 | reload,2 | status,2) ;;
+	*) die $EX_USAGE "usage: daemons.sh start DIR BIN | stop|reload|status DIR" ;;
 	esac
 	check_path "$DIR$BIN"
 	DIR=$(realpath -m -- "$DIR")

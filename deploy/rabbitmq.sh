@@ -151,14 +151,24 @@ verb_deploy() {
 }
 
 start_everything() {
-	say "starting PostgreSQL and RabbitMQ"
+	say "servers: starting what does not run"
 	place_settings "$RAW"
 	native start "$VAR"
 	[ "${TESTED:-no}" = no ] ||
 		tested_build | write_file 0644 "$VAR/run/tested"
 	sluice "$VAR" apply
-	say "starting consumer and producer"
 	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN"
+	reload_changed
+}
+
+# Daemons that ran before know the pipelines of then.
+reload_changed() {
+	local now
+	now=$(cd "$APP" && find pipelines sql/models -type f -print0 |
+		sort -z | xargs -0 sha256sum | sha256sum)
+	[ "$now" != "$(cat -- "$VAR/run/pipelines" 2>/dev/null)" ] || return 0
+	"$ROOT/deploy/daemons.sh" reload "$VAR"
+	printf '%s\n' "$now" | write_file 0644 "$VAR/run/pipelines"
 }
 
 show_deployment() {
