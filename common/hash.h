@@ -26,6 +26,8 @@ void sha256_format(const uint8_t digest[SHA256_BYTES], char out[SHA256_TEXT]);
 
 /* CRC-32C (Castagnoli, RFC 3720 B.4); start with crc = 0. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
+/* The same, without the instruction some processors have for it. */
+uint32_t crc32c_by_tables(uint32_t crc, const void *data, size_t len);
 
 struct uuid {
 	uint8_t bytes[16];

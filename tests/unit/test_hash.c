@@ -28,6 +28,19 @@ static void crc32c_vectors(void)
 		0xe3069283u);
 }
 
+static void crc32c_is_one_sum(void)
+{
+	const char *text = "The tables and the processor must agree on every "
+			   "length and on every place in memory.";
+	const size_t len = strlen(text);
+
+	for (size_t from = 0; from < 8; from++)
+		for (size_t n = 0; n <= len - from; n++)
+			CU_ASSERT_EQUAL(crc32c(7, text + from, n),
+				crc32c_by_tables(7, text + from, n));
+	CU_ASSERT_EQUAL(crc32c_by_tables(0, "123456789", 9), 0xe3069283u);
+}
+
 static void uuids_round_trip(void)
 {
 	struct uuid a, b;
@@ -47,6 +60,7 @@ static void uuids_round_trip(void)
 CU_TestInfo hash_tests[] = {
 	{ "SHA-256 of abc", sha256_vector },
 	{ "CRC-32C vectors of RFC 3720", crc32c_vectors },
+	{ "CRC-32C is the same with and without SSE 4.2", crc32c_is_one_sum },
 	{ "UUIDs are version 4 and round-trip", uuids_round_trip },
 	CU_TEST_INFO_NULL,
 };
