@@ -613,7 +613,7 @@ static int big_file(const char *before, size_t size, const char *after)
 		CU_ASSERT_EQUAL_FATAL(write(fd, block, sizeof(block)),
 			sizeof(block));
 	CU_ASSERT_EQUAL_FATAL(write(fd, after, strlen(after)),
-		strlen(after));
+		(ssize_t)strlen(after));
 	return fd;
 }
 
