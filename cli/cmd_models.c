@@ -190,7 +190,10 @@ static bool verify(const struct work *work, const char *name, bool json,
 		return output_json(root, err);
 	}
 	json_free(root);
-	ok = ok && table_print(&verdicts.table, 0, err);
+	if (ok && verdicts.table.cells == 0)
+		output_line("nothing to compare: a view is what its tables say");
+	else
+		ok = ok && table_print(&verdicts.table, 0, err);
 	table_clear(&verdicts.table);
 	return ok;
 }
@@ -268,7 +271,8 @@ const struct cmd cmd_models = {
 "        scratch, each in a transaction of its own that holds writers off,\n"
 "        and marks it fresh. This is how a stale model is mended.\n"
 "verify  works one model, or all, out again from their sources and compares\n"
-"        row by row; changes nothing that is modelled.\n"
+"        row by row; changes nothing that is modelled. Views are left out:\n"
+"        they are what their tables say.\n"
 "\n"
 "NAME is \"fact_events\" or \"events.fact_events\".\n"
 "--json: list gives models[] with pipeline, name, relation, materialized,\n"
@@ -279,7 +283,7 @@ const struct cmd cmd_models = {
 "list reads as the reader; run and verify work as the loader.\n"
 "\n"
 "  sluice models\n"
-"  sluice models run fact_events\n"
+"  sluice models run events_seen\n"
 "  sluice models verify\n"
 "\n"
 "Exits 0 when done, 1 when verify found a difference, 64 when there is no\n"

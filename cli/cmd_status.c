@@ -374,7 +374,7 @@ const struct cmd cmd_status = {
 "             not complete\n"
 "  rejects    not resolved, in all; by code for the last hour\n"
 "  models     stale ones and why\n"
-"  last load  the consumer's latest transaction\n"
+"  last load  the consumer's latest transaction that had records\n"
 "\n"
 "--json: time; database and broker {reachable, address, version, error};\n"
 "queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"

@@ -251,6 +251,14 @@ static bool copy_in(int folder, int from, const char *name, struct buf *taken,
 	return ok;
 }
 
+static bool no_folder(const char *path, struct err *err)
+{
+	if (errno == ENOENT)
+		return err_stop(err, EXIT_IO, "%s is not there: "
+			"sluice-producer makes it when it starts", path);
+	return err_errno(err, ERR_RETRY, "open the folder %s", path);
+}
+
 bool folders_drop(const struct config *config, const struct dataset *dataset,
 	const char *file, const char *name, struct buf *path, int64_t *bytes,
 	struct err *err)
@@ -266,8 +274,7 @@ bool folders_drop(const struct config *config, const struct dataset *dataset,
 	}
 	if (ok) {
 		folder = open(path->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		ok = folder >= 0 || err_errno(err, ERR_RETRY, "folder %s",
-			path->data);
+		ok = folder >= 0 || no_folder(path->data, err);
 	}
 	if (ok && !copy_in(folder, from, name, &taken, bytes, err))
 		ok = err_wrap(err, "drop %s into %s", file, path->data);

@@ -165,6 +165,7 @@ static const char stale_sql[] =
 	"where state = 'stale'\n"
 	"order by model";
 
+/* The last one that had records; a manifest may come in a load of its own. */
 static const char load_sql[] =
 	"select load_id,\n"
 	"       to_char(committed_at at time zone 'UTC',\n"
@@ -174,9 +175,14 @@ static const char load_sql[] =
 	"           * 1000)::bigint,\n"
 	"       messages, duplicates, records, inserted, updated, unchanged,\n"
 	"       rejected\n"
-	"from meta.load\n"
-	"where committed_at is not null\n"
-	"order by load_id desc\n"
+	"from (\n"
+	"    select *\n"
+	"    from meta.load\n"
+	"    where committed_at is not null\n"
+	"    order by load_id desc\n"
+	"    limit 1000\n"
+	") latest\n"
+	"order by records > 0 desc, load_id desc\n"
 	"limit 1";
 
 static bool query(struct db *db, const char *sql, struct db_result **result,
