@@ -60,7 +60,7 @@ static bool start(struct daemon *d, struct err *err)
 	log_setup(config->log_level, config->log_format);
 	d->claims = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	d->reports = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
-	if (d->claims == NULL || d->reports == NULL || !take_signals(d, err))
+	if (d->claims == NULL || d->reports == NULL)
 		return false;
 	d->keeper = keeper_start(d->plan, d->claims, d->reports, d->died, err);
 	if (d->keeper == NULL)
@@ -182,10 +182,11 @@ static int serve(const struct options *options)
 	struct err err = { 0 }, later = { 0 };
 	bool ok;
 
-	d.plan = plan_load(options->config_file, options->flags, &err);
-	if (d.plan == NULL)
-		return fail(&err);
-	ok = start(&d, &err);
+	ok = take_signals(&d, &err);
+	if (ok) {
+		d.plan = plan_load(options->config_file, options->flags, &err);
+		ok = d.plan != NULL && start(&d, &err);
+	}
 	if (ok)
 		run(&d);
 	if (!stop(&d, &later) && ok) {

@@ -82,13 +82,14 @@ static void note_claim(struct source *source, int fd, const char *text)
 	CU_ASSERT_TRUE(sha256_once(text, strlen(text), source->sha256, &err));
 }
 
-/* A claimed file of RECORDS lines of 10 bytes, two records a chunk. The time
- * lies in the past, so that any write changes it. */
-static struct source *claimed(void)
+/* A claimed file of RECORDS lines of 10 bytes, two records a chunk; end is
+ * what follows the last record. The time lies in the past, so that any write
+ * changes it. */
+static struct source *claimed_with(const char *end)
 {
 	const struct timespec old[] = { { 1000000, 0 }, { 1000000, 0 } };
 	struct err err = { 0 };
-	char text[RECORDS * 10 + 1] = "";
+	char text[RECORDS * 10 + 32] = "";
 	struct source *s = source_new("p", "d", "o", "o/n\xff.json", &err);
 	int fd;
 
@@ -98,13 +99,19 @@ static struct source *claimed(void)
 	s->reader_version = READER_VERSION;
 	s->claimed_us = 77;
 	for (int i = 0; i < RECORDS; i++)
-		(void)snprintf(text + i * 10, 11, "{\"a\": %2d}\n", i);
+		(void)snprintf(text + i * 10, 32, "{\"a\": %2d}%s", i,
+			i < RECORDS - 1 ? "\n" : end);
 	fd = open_claimed(s, O_RDWR | O_CREAT);
 	CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	CU_ASSERT_EQUAL(futimens(fd, old), 0);
 	note_claim(s, fd, text);
 	close(fd);
 	return s;
+}
+
+static struct source *claimed(void)
+{
+	return claimed_with("\n");
 }
 
 static void scribble(const struct source *source, off_t at)
@@ -323,6 +330,34 @@ static void secret_changes_show_in_the_digest(void)
 	check_changed(sending, "ccccrm", RECORDS * 10);
 }
 
+static void changed_behind_the_last_piece_rejects_that(void)
+{
+	struct sending *sending;
+
+	setup();
+	sending = begin(claimed_with(""));
+	step_to(sending, 4);
+	scribble(sending->source, 5);
+	check_changed(sending, "ccccrm", RECORDS * 10 - 1);
+}
+
+static void resumed_and_changed_sends_no_more(void)
+{
+	struct err err = { 0 };
+	struct sending *sending;
+
+	setup();
+	sending = begin(claimed());
+	sending->source->resumed = true;
+	step_to(sending, 2);
+	scribble(sending->source, 95);
+	CU_ASSERT_FALSE(step(sending, &err));
+	CU_ASSERT_EQUAL(err.kind, ERR_REJECT);
+	CU_ASSERT_EQUAL(message_count, 2);
+	sending_free(sending);
+	teardown();
+}
+
 /* An earlier process may have sent some of it: no range may overlap that. */
 static void changed_while_nobody_looked_sends_nothing(void)
 {
@@ -385,6 +420,10 @@ CU_TestInfo sending_tests[] = {
 	{ "cut under way rejects the rest", cut_under_way_rejects_the_rest },
 	{ "secret changes show in the digest",
 		secret_changes_show_in_the_digest },
+	{ "changed behind the last piece rejects that",
+		changed_behind_the_last_piece_rejects_that },
+	{ "resumed and changed sends no more",
+		resumed_and_changed_sends_no_more },
 	{ "changed while nobody looked sends nothing",
 		changed_while_nobody_looked_sends_nothing },
 	{ "another splitter sends nothing", another_splitter_sends_nothing },
