@@ -20,7 +20,7 @@ struct models; /* every model of a pipeline set, in dependency order */
 
 /* Reads and orders the files below models_dir. A missing file, an unknown
  * head key, a cycle (its path is named) or an unknown dependency: ERR_STOP,
- * EXIT_CONFIG with file and line. */
+ * EXIT_CONFIG with file and line. The set must outlive the models. */
 struct models *models_read(const char *models_dir,
 	const struct pipeline_set *set, struct err *err);
 void models_free(struct models *models);
@@ -40,16 +40,25 @@ struct model_info models_info(const struct models *models, size_t at);
 
 /* -- as the owner ------------------------------------------------------ */
 
-/* The SQL that creates what is missing or whose file changed: tables with
- * unique index on the grain (nulls not distinct), views, triggers, grants,
- * meta.model rows. Run by `sluice apply`; --dry-run prints it. */
+/* The SQL that makes the database hold these models: creates what is missing,
+ * creates anew what was changed (and what reads it), drops what is not listed
+ * any more; tables with a unique index on the grain (nulls not distinct),
+ * views, triggers, grants, meta.model rows. Empty when nothing is to be done.
+ * Each step starts with a line "--- what it does". Run by `sluice apply`;
+ * --dry-run prints it. What was created is stale until it is built. */
 bool models_apply_sql(const struct models *models, struct db *db,
 	struct buf *sql, struct err *err) MUST_CHECK;
 
-/* Builds one model (NULL: all) from scratch in one transaction each, with its
+/* Builds one model ("name" or "pipeline.name"; NULL: all) from scratch, with
+ * what reads it and the stale ones it reads, in one transaction each, its
  * sources locked against writers, and marks it fresh. May run as the loader. */
 bool models_build(const struct models *models, struct db *db,
 	const char *name, struct err *err) MUST_CHECK;
+
+/* The same for those that are stale; say (may be NULL) hears of each. */
+bool models_build_stale(const struct models *models, struct db *db,
+	void (*say)(void *context, const struct model_info *model),
+	void *context, struct err *err) MUST_CHECK;
 
 /* Recomputes and compares; *different counts rows that differ over all
  * models, each model's line is reported through say (may be NULL). */
@@ -64,8 +73,8 @@ bool models_verify(const struct models *models, struct db *db,
 /* Once per session, outside a transaction: the temporary tables into which
  * the triggers put changed rows (emptied at each commit). Without them the
  * triggers mark the models of the table stale. */
-bool models_session(const struct models *models, struct db *db,
-	struct err *err) MUST_CHECK;
+bool models_session(struct models *models, struct db *db, struct err *err)
+	MUST_CHECK;
 
 /* A dataset's delta got rows in this load. */
 struct models_delta {
