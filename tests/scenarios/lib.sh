@@ -81,6 +81,7 @@ scenario_begin() {
 	export SLUICE_PIPELINES_DIR=$work/pipelines
 	export SLUICE_SCHEMA_DIR=$top/sql/schema SLUICE_MODELS_DIR=$top/sql/models
 	export SLUICE_SETTLE_SECS=1 SLUICE_RESCAN_SECS=1
+	export PGOPTIONS='-c client_min_messages=warning'
 	producer_pid='' consumer_pid=''
 	find_user
 	[ -z "$run_as" ] || chown -R "$run_as:$run_group" "$work"

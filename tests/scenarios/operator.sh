@@ -8,7 +8,7 @@
 exits() {
 	local want=$1 got=0 out
 	shift
-	out=$(timeout 30 "$@" 2>&1) || got=$?
+	out=$(as_daemon timeout 30 "$@" 2>&1) || got=$?
 	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
 	printf '%s\n' "$out"
 }

@@ -4,12 +4,16 @@
 # doubled.
 . "$(dirname "$0")/lib.sh"
 
+loading_has_begun() {
+	[ "$(q 'select count(*) from meta.load')" -gt 0 ]
+}
+
 scenario_begin postgres_restart
 "$bin/gen_events" 120000 11 10 >"$work/big.json"
 producer_start
 consumer_start
 drop "$work/big.json"
-until_true test "$(q 'select count(*) from meta.load' || echo 0)" != 0
+until_true loading_has_begun
 kill_server postgresql
 "$top/deploy/native.sh" start "$servers" >"$work/restart.log" 2>&1
 q "select pg_terminate_backend(pid) from pg_stat_activity
