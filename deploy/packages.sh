@@ -155,9 +155,9 @@ install_missing() {
 		install_as_root "${list[@]}"
 	elif command -v sudo >/dev/null; then
 		sudo -- bash "$REPO/deploy/packages.sh" as-root "${list[@]}" ||
-			die $EX_SERVER "not installed; as root: apt-get install ${list[*]}"
+			die $EX_SERVER "not installed; as root: deploy/packages.sh install $*"
 	else
-		die $EX_SERVER "neither root nor sudo here; as root: apt-get install ${list[*]}"
+		die $EX_SERVER "neither root nor sudo here; as root: deploy/packages.sh install $*"
 	fi
 }
 
