@@ -131,23 +131,22 @@ smoke_end() {
 # -- deploy ------------------------------------------------------------------------
 
 verb_deploy() {
-	local was_running=no
 	"$ROOT/deploy/packages.sh" install build run
 	build_release
 	place_make
 	app_renew
-	! deployed || ! "$ROOT/deploy/daemons.sh" status "$VAR" >/dev/null ||
-		was_running=yes
 	[ "$SKIP_TESTS" = yes ] || quick_tests
 	start_everything
-	if [ $was_running = yes ]; then
-		say "it runs already: nothing was restarted that had not changed"
-	elif [ "$SAMPLE_TOO" = yes ]; then
-		say "dropping the sample into raw_data/events/"
-		load_sample "$VAR"
-		say "loaded; modelled.fact_events:"
-	fi
+	[ "$SAMPLE_TOO" = no ] || first_sample
 	show_deployment
+}
+
+# Only where nothing was ever loaded: a second deployment, or the one after a
+# reboot, adds no rows to anybody's data.
+first_sample() {
+	[ "$(ask "$VAR" 'select count(*) from meta.source')" = 0 ] || return 0
+	say "dropping the sample into raw_data/events/"
+	load_sample "$VAR"
 }
 
 start_everything() {
@@ -172,6 +171,7 @@ reload_changed() {
 }
 
 show_deployment() {
+	say "modelled.fact_events:"
 	psql_reader "$VAR" -X -c 'table modelled.fact_events order by 1, 2, 3'
 	say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
 		"./run.sh status, console, psql, logs; ./run.sh destroy-rabbitmq ends it."
