@@ -11,8 +11,9 @@ bool fate_init(struct fate *fate, struct err *err)
 {
 	*fate = (struct fate){ 0 };
 	fate->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fate->leave_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fate->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fate->ended_fd >= 0 && fate->stop_fd >= 0)
+	if (fate->ended_fd >= 0 && fate->leave_fd >= 0 && fate->stop_fd >= 0)
 		return true;
 	return err_errno(err, ERR_STOP, "eventfd");
 }
@@ -20,6 +21,7 @@ bool fate_init(struct fate *fate, struct err *err)
 void fate_clear(struct fate *fate)
 {
 	close(fate->ended_fd);
+	close(fate->leave_fd);
 	close(fate->stop_fd);
 }
 
@@ -46,19 +48,20 @@ bool fate_ended(const struct fate *fate)
 	return atomic_load(&fate->exit_code) != 0;
 }
 
+void fate_leave(struct fate *fate)
+{
+	raise_fd(fate->leave_fd);
+}
+
 void fate_stop(struct fate *fate)
 {
+	raise_fd(fate->leave_fd);
 	raise_fd(fate->stop_fd);
 }
 
 bool fate_wait(const struct fate *fate, int ms)
 {
-	struct pollfd fd = { .fd = fate->stop_fd, .events = POLLIN };
+	struct pollfd fd = { .fd = fate->leave_fd, .events = POLLIN };
 
 	return poll(&fd, 1, ms) <= 0;
-}
-
-bool fate_stopping(const struct fate *fate)
-{
-	return !fate_wait(fate, 0);
 }

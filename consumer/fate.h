@@ -10,7 +10,8 @@
 struct fate {
 	atomic_int exit_code; /* of the first that gave up; 0: none did */
 	int ended_fd;         /* readable once somebody gave up */
-	int stop_fd;          /* readable: leave whatever you wait for */
+	int leave_fd;         /* readable: finish what you do, start nothing */
+	int stop_fd;          /* readable: leave whatever you are at */
 };
 
 bool fate_init(struct fate *fate, struct err *err) MUST_CHECK;
@@ -18,9 +19,9 @@ void fate_clear(struct fate *fate);
 /* The program cannot go on: logs why. */
 void fate_end(struct fate *fate, const struct err *err);
 bool fate_ended(const struct fate *fate);
+void fate_leave(struct fate *fate);
 void fate_stop(struct fate *fate);
-bool fate_stopping(const struct fate *fate);
-/* Waits that long, or until we are to stop; false then. */
+/* Waits that long, or until we are to leave or stop; false then. */
 bool fate_wait(const struct fate *fate, int ms);
 
 #endif

@@ -101,7 +101,7 @@ static void calm(struct loader *loader)
 /* Waits for the next try; false when there is to be none. */
 static bool wait_for_retry(struct loader *loader, const struct err *err)
 {
-	if (fate_stopping(loader->fate) || queue_closed(loader->deliveries))
+	if (!fate_wait(loader->fate, 0))
 		return false;
 	complain(loader, err);
 	if (is_fatal(err) || is_misconfigured(loader, err)) {
@@ -634,7 +634,7 @@ static void *run(void *context)
 			LOG_I("port", loader->config->database_port));
 		intake_resume(loader->intake);
 	}
-	while (!fate_stopping(loader->fate) && !fate_ended(loader->fate) &&
+	while (fate_wait(loader->fate, 0) && !fate_ended(loader->fate) &&
 		fill_pending(loader, &err))
 		load_pending(loader);
 	if (err.kind != ERR_NONE)

@@ -61,6 +61,10 @@ static bool connect_db(struct session *session, struct err *err)
 	if (password.data != NULL)
 		explicit_bzero(password.data, password.len);
 	buf_clear(&password);
+	if (session->db == NULL && strncmp(err->code, "28", 2) == 0)
+		return err_wrap(err, "cannot log in as %s: check loader_user "
+			"and its password, or run `sluice apply`",
+			config->loader.user);
 	return session->db != NULL;
 }
 
