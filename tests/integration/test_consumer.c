@@ -1,0 +1,469 @@
+/* test_consumer.c - nothing lost, nothing doubled: the consumer against real
+ * servers. */
+#include "consumer/work.h"
+#include "tests/integration/rig.h"
+
+#include <CUnit/CUnit.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAITS_FOR_LOCK "wait_event_type = 'Lock'"
+#define MASTER_ROWS "select count(*) from raw.items"
+#define DELTA_ROWS "select count(*) from raw.items_delta"
+#define DUPLICATES "select sum(duplicates) from meta.load"
+
+static const struct uuid drop = { .bytes = { 1, [6] = 0x40, [8] = 0x80 } };
+static const struct uuid other_drop = { .bytes = { 2, [6] = 0x40,
+	[8] = 0x80 } };
+
+static const char *const three[] = {
+	"{\"id\":\"a\",\"name\":\"x\",\"n\":1,\"at\":\"2024-01-01T00:00:00\"}",
+	"{\"id\":\"b\",\"name\":\"y\",\"n\":2,\"at\":\"2024-01-01T00:00:00\"}",
+	"{\"id\":\"a\",\"name\":\"z\",\"n\":3,\"at\":\"2024-01-02T00:00:00\"}",
+};
+
+/* What must hold after every load. */
+static void check_sums(void)
+{
+	rig_check("select count(*) from meta.source where"
+		  " records <> inserted + updated + unchanged + rejected", 0);
+	rig_check("select count(*) from meta.load where"
+		  " records <> inserted + updated + unchanged + rejected", 0);
+	rig_check("select sum(inserted + updated + unchanged)"
+		  " - (" DELTA_ROWS ") from meta.source", 0);
+	rig_check("select coalesce(sum(rejected), 0)"
+		  " - (select count(*) from meta.reject) from meta.source", 0);
+	rig_check("select sum(inserted) - (" MASTER_ROWS ") from meta.source",
+		0);
+	rig_check("select count(*) from raw.items_delta d join meta.reject r"
+		  " on r.source_id = d._source and r.lo = d._offset", 0);
+	rig_check("select count(*) from meta.attempt", 0);
+}
+
+/* Whatever is not acknowledged is in the queue again. */
+static void check_all_acknowledged(void)
+{
+	rig_stop_consumer();
+	CU_ASSERT_EQUAL(rig_queue_len(), 0);
+}
+
+static void a_chunk_sent_twice_counts_once(void)
+{
+	rig_make();
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_start_consumer();
+	rig_await(DUPLICATES, 1);
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_await(DUPLICATES, 2);
+	rig_check(DELTA_ROWS, 3);
+	rig_check(MASTER_ROWS, 2);
+	rig_check("select n from raw.items where id = 'a'", 3);
+	rig_check("select _offset from raw.items where id = 'a'", 200);
+	rig_check("select count(*) from meta.chunk", 1);
+	rig_check("select unchanged from meta.source", 1);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void a_source_is_complete_in_any_order(void)
+{
+	rig_make();
+	rig_publish_manifest(&drop, 3, 2);
+	rig_publish_chunk(&drop, 2, three + 2, 1);
+	rig_start_consumer();
+	rig_await("select sum(records) from meta.source", 1);
+	rig_check("select count(*) from meta.source"
+		  " where completed_at is not null", 0);
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_await("select count(*) from meta.source"
+		  " where completed_at is not null", 1);
+	rig_check_text("select concat_ws(' ', records, chunks, inserted,"
+		       " updated, unchanged, format, name, size)"
+		       " from meta.source",
+		"3 2 2 0 1 ndjson items/a.json 300");
+	check_sums();
+	rig_drop();
+}
+
+static void the_newest_version_wins_whatever_comes_last(void)
+{
+	rig_make();
+	rig_start_consumer();
+	rig_publish_chunk(&other_drop, 0, three + 2, 1);
+	rig_await(MASTER_ROWS, 1);
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_await(MASTER_ROWS, 2);
+	rig_check("select n from raw.items where id = 'a'", 3);
+	check_sums();
+	rig_drop();
+}
+
+static void bad_records_cost_themselves_only(void)
+{
+	static const char *const records[] = {
+		"{\"id\":\"a\",\"at\":\"2024-01-01T00:00:00\"}",
+		"{\"id\":\"b\",\"name\":\"much too long\"}",
+		"{\"id\":17}",
+		"{\"name\":\"no id\"}",
+		"{\"id\":\"c\",\"at\":\"2020-13-45T00:00:00\"}",
+		"{\"id\":\"d\",\"n\":9007199254740993}",
+		"[]",
+	};
+
+	rig_make();
+	rig_start_consumer();
+	rig_publish_chunk(&drop, 0, records, 7);
+	rig_publish_manifest(&drop, 7, 1);
+	rig_await("select count(*) from meta.source"
+		  " where completed_at is not null", 1);
+	rig_check_text("select string_agg(id || coalesce(n::text, ''), ' '"
+		       " order by id) from raw.items",
+		"a d9007199254740993");
+	rig_check_text("select string_agg(concat_ws(':', record_no, line, lo,"
+		       " code, field), ' ' order by record_no)"
+		       " from meta.reject",
+		"2:2:100:too_long:name 3:3:200:type:id 4:4:300:missing:id "
+		"5:5:400:timestamp:at 7:7:600:not_object");
+	rig_check_text("select convert_from(bytes, 'UTF8') from meta.reject"
+		       " where record_no = 3", "{\"id\":17}");
+	check_sums();
+	rig_drop();
+}
+
+static void foreign_json_is_taken(void)
+{
+	rig_make();
+	rig_start_consumer();
+	rig_publish_json("items", "[{\"id\":\"a\"},\n {\"id\":5},{\"id\":\"b\"}]");
+	rig_publish_json("items", "{\"id\":\"c\"}");
+	rig_await(MASTER_ROWS, 3);
+	rig_publish_json("items", "{\"id\":\"c\"}"); /* once more */
+	rig_await(DUPLICATES, 1);
+	rig_check_text("select concat_ws(' ', code, record_no, line, col, lo,"
+		       " hi) from meta.reject", "type 2 2 8 14 22");
+	rig_check("select count(*) from meta.source where kind = 'foreign'"
+		  " and completed_at is not null", 2);
+	rig_check_text("select convert_from(body, 'UTF8') from meta.message"
+		       " where length(body) < 15", "{\"id\":\"c\"}");
+	check_sums();
+	rig_drop();
+}
+
+static void what_cannot_be_loaded_is_kept(void)
+{
+	rig_make();
+	rig_start_consumer();
+	rig_publish_json("nothing", "[{\"id\":\"a\"},{\"id\":\"b\"}]");
+	rig_publish_json("items", "[{\"id\":\"a\"},{\"id\" \"b\"}]");
+	rig_publish(&(struct message){ .routing_key = "shop.items",
+		.content_type = "text/csv", .body = { "a,b", 3 } });
+	rig_publish(&(struct message){ .routing_key = "shop.items",
+		.content_type = TYPE_NDJSON, .message_id = "forged:0-1",
+		.headers = { { .name = "sluice-version", .is_int = true,
+			.i = 1 } },
+		.header_count = 1, .body = { "x", 1 } });
+	rig_await("select count(*) from meta.message", 4);
+	rig_check_text("select string_agg(code, ' ' order by code)"
+		       " from meta.reject",
+		"bad_envelope bad_envelope json_syntax unknown_dataset "
+		"unknown_dataset");
+	rig_check_text("select convert_from(bytes, 'UTF8') from meta.reject"
+		       " where code = 'json_syntax'", "{\"id\" \"b\"}]");
+	rig_check(MASTER_ROWS, 1);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void an_overlap_is_set_aside(void)
+{
+	rig_make();
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_start_consumer();
+	rig_await(MASTER_ROWS, 2);
+	rig_publish_chunk(&drop, 1, three + 1, 2); /* [100, 300): overlaps */
+	rig_publish_chunk(&other_drop, 0, three + 2, 1);
+	rig_await(DELTA_ROWS, 3);
+	rig_await("select count(*) from meta.reject where code = 'overlap'", 1);
+	rig_check("select count(*) from meta.message", 1);
+	rig_check("select records from meta.source where drop_id ="
+		  " '01000000-0000-4000-8000-000000000000'", 2);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void a_record_the_database_refuses_is_found(void)
+{
+	static const char *const records[] = {
+		"{\"id\":\"a\",\"n\":1}",
+		"{\"id\":\"b\",\"n\":\"ours\"}",
+		"{\"id\":\"c\",\"n\":3}",
+		"{\"id\":\"d\",\"n\":2}",
+		"{\"id\":\"e\",\"n\":4}",
+	};
+
+	rig_make();
+	test_exec(rig_db(), "alter table raw.items add constraint small"
+			   " check (n < 3)");
+	rig_publish_chunk(&drop, 0, records, 5);
+	rig_publish_chunk(&other_drop, 0, three, 2);
+	rig_start_consumer();
+	rig_await("select count(*) from meta.reject", 3);
+	rig_await(DELTA_ROWS, 4);
+	rig_check_text("select string_agg(concat_ws(' ', record_no, code,"
+		       " left(detail, 5)), ', ' order by record_no)"
+		       " from meta.reject where code = 'database'",
+		"3 database 23514, 5 database 23514");
+	rig_check("select record_no from meta.reject where code = 'type'", 2);
+	rig_check(MASTER_ROWS, 3);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+/* Holds the consumer in the middle of a load. */
+static struct db *hold_the_load(void)
+{
+	struct db *lock = rig_open_db();
+
+	test_exec(lock, "begin; lock table raw.items in exclusive mode");
+	return lock;
+}
+
+static void a_killed_backend_is_tried_again(void)
+{
+	struct db *lock;
+
+	rig_make();
+	lock = hold_the_load();
+	rig_start_consumer();
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_await_session(WAITS_FOR_LOCK);
+	rig_kill_backend();
+	db_close(lock);
+	rig_await(MASTER_ROWS, 2);
+	rig_check(DELTA_ROWS, 3);
+	rig_check("select count(*) from meta.load", 1);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void what_was_committed_but_not_acked_is_absorbed(void)
+{
+	struct db *lock;
+
+	rig_make();
+	lock = hold_the_load();
+	rig_start_consumer();
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_await_session(WAITS_FOR_LOCK);
+	rig_renew_connection(); /* the acknowledgement will go nowhere */
+	db_close(lock);
+	rig_await(MASTER_ROWS, 2);
+	rig_await(DUPLICATES, 1);
+	rig_check(DELTA_ROWS, 3);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void *lock_next(void *db)
+{
+	struct err err = { 0 };
+
+	/* the test sees it in pg_locks, or fails there */
+	(void)!db_exec(db, "begin; lock table raw.items in exclusive mode",
+		&err);
+	return NULL;
+}
+
+static void tags_of_an_old_connection_are_void(void)
+{
+	struct db *first, *second;
+	pthread_t thread;
+
+	rig_make();
+	rig_start_consumer();
+	rig_publish_json("items", "{\"id\":\"first\"}"); /* tag 1 */
+	rig_await(MASTER_ROWS, 1);
+	first = hold_the_load();
+	second = rig_open_db();
+	rig_publish_json("items", "{\"id\":\"second\"}"); /* tag 2, then 1 */
+	rig_await_session(WAITS_FOR_LOCK);
+	CU_ASSERT_EQUAL_FATAL(
+		pthread_create(&thread, NULL, lock_next, second), 0);
+	rig_await("select count(*) from pg_locks l join pg_database d"
+		  " on d.oid = l.database where not granted"
+		  " and datname = current_database()", 2);
+	rig_publish_json("items", "{\"id\":\"third\"}"); /* tag 3, then 2 */
+	rig_await_deliveries(1);
+	rig_renew_connection();
+	rig_await_deliveries(3);
+	db_close(first);
+	(void)pthread_join(thread, NULL);
+	rig_await_session(WAITS_FOR_LOCK);
+	rig_check(MASTER_ROWS, 2);
+	rig_stop_consumer();
+	db_close(second);
+	/* the old tag 2 must not have acknowledged the third message */
+	CU_ASSERT_EQUAL(rig_queue_len(), 2);
+	rig_start_consumer();
+	rig_await(MASTER_ROWS, 3);
+	check_sums();
+	rig_drop();
+}
+
+static void a_polite_stop_leaves_nothing_behind(void)
+{
+	struct db *lock;
+
+	rig_make();
+	lock = hold_the_load();
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_make_redelivered(1);
+	rig_start_consumer();
+	rig_await_session(WAITS_FOR_LOCK);
+	rig_check("select together from meta.attempt", 1);
+	rig_stop_consumer();
+	CU_ASSERT_EQUAL(rig_queue_len(), 1);
+	rig_check("select count(*) from meta.attempt", 0);
+	rig_check(DELTA_ROWS, 0);
+	db_close(lock);
+	rig_start_consumer();
+	rig_await(MASTER_ROWS, 2);
+	check_sums();
+	rig_drop();
+}
+
+/* The consumer waits, rejects nothing, and goes on once it is mended. */
+static void check_waits(const char *alter, const char *mend)
+{
+	rig_make();
+	test_exec(rig_db(), alter);
+	rig_start_consumer();
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_await_session("state = 'idle' and query = 'rollback'");
+	rig_check("select count(*) from meta.reject", 0);
+	rig_check("select count(*) from meta.load", 0);
+	test_exec(rig_db(), mend);
+	rig_await(MASTER_ROWS, 2);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void a_table_altered_by_hand_is_waited_for(void)
+{
+	check_waits("alter table raw.items rename n to m",
+		"alter table raw.items rename m to n");
+	check_waits("alter table raw.items_delta alter n type integer",
+		"alter table raw.items_delta alter n type bigint");
+	check_waits("alter table raw.items add colour text not null",
+		"alter table raw.items drop colour");
+	check_waits("alter table raw.items rename to elsewhere",
+		"alter table raw.elsewhere rename to items");
+}
+
+/* The key under which deaths of this JSON message are counted. */
+static void note_deaths(const char *body, int together, int alone)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+	struct err err = { 0 };
+	struct work *work;
+	char sql[256];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(delivery);
+	delivery->message.body = (struct bytes){ body, strlen(body) };
+	work = work_new(delivery, 1, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(work);
+	CU_ASSERT_TRUE(work_make_key(work, &err));
+	(void)snprintf(sql, sizeof(sql),
+		"insert into meta.attempt (message_key, together, alone)"
+		" values ('%s', %d, %d)", work->key, together, alone);
+	test_exec(rig_db(), sql);
+	work_free(work);
+}
+
+static void only_who_kills_alone_is_condemned(void)
+{
+	struct db *lock;
+
+	rig_make();
+	lock = hold_the_load();
+	note_deaths("{\"id\":\"often together\"}", 90, 0);
+	note_deaths("{\"id\":\"four times alone\"}", 2, 4);
+	note_deaths("{\"id\":\"five times alone\"}", 2, 5);
+	rig_start_consumer();
+	rig_publish_json("items", "{\"id\":\"innocent\"}");
+	rig_await_session(WAITS_FOR_LOCK);
+	rig_publish_json("items", "{\"id\":\"often together\"}");
+	rig_publish_json("items", "{\"id\":\"four times alone\"}");
+	rig_publish_json("items", "{\"id\":\"five times alone\"}");
+	rig_await_deliveries(3);
+	rig_renew_connection();
+	rig_await_deliveries(3 + 4); /* all four are redelivered */
+	db_close(lock);
+	rig_await("select count(*) from meta.reject where code = 'poison'", 1);
+	rig_await(MASTER_ROWS, 3);
+	/* the innocent twice, the others one by one */
+	rig_check("select count(*) from meta.load", 5);
+	rig_check_text("select convert_from(bytes, 'UTF8') from meta.reject",
+		"{\"id\":\"five times alone\"}");
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void deaths_in_the_database_convict_nobody(void)
+{
+	struct db *lock;
+
+	rig_make();
+	lock = hold_the_load();
+	rig_publish_json("items", "{\"id\":\"suspect\"}");
+	rig_make_redelivered(1);
+	note_deaths("{\"id\":\"suspect\"}", 2, 1);
+	rig_start_consumer();
+	rig_await_session(WAITS_FOR_LOCK);
+	/* were we killed now, it would be another one's doing */
+	rig_check("select alone from meta.attempt", 1);
+	db_close(lock);
+	rig_await(MASTER_ROWS, 1);
+	check_sums();
+	rig_drop();
+}
+
+CU_TestInfo consumer_tests[] = {
+	{ "a chunk sent twice counts once", a_chunk_sent_twice_counts_once },
+	{ "a source is complete in any order",
+		a_source_is_complete_in_any_order },
+	{ "the newest version wins, whatever comes last",
+		the_newest_version_wins_whatever_comes_last },
+	{ "bad records cost themselves only",
+		bad_records_cost_themselves_only },
+	{ "foreign JSON is taken", foreign_json_is_taken },
+	{ "what cannot be loaded is kept", what_cannot_be_loaded_is_kept },
+	{ "an overlap is set aside", an_overlap_is_set_aside },
+	{ "a record the database refuses is found",
+		a_record_the_database_refuses_is_found },
+	{ "a killed backend is tried again", a_killed_backend_is_tried_again },
+	{ "what was committed but not acked is absorbed",
+		what_was_committed_but_not_acked_is_absorbed },
+	{ "tags of an old connection are void",
+		tags_of_an_old_connection_are_void },
+	{ "a polite stop leaves nothing behind",
+		a_polite_stop_leaves_nothing_behind },
+	{ "a table altered by hand is waited for",
+		a_table_altered_by_hand_is_waited_for },
+	{ "only who kills alone is condemned",
+		only_who_kills_alone_is_condemned },
+	{ "deaths in the database convict nobody",
+		deaths_in_the_database_convict_nobody },
+	CU_TEST_INFO_NULL,
+};
