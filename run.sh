@@ -95,7 +95,8 @@ verb_logs() {
 verb_bench() {
 	[ -e "$ROOT/bench/run.sh" ] || misuse "no verb bench"
 	"$ROOT/deploy/packages.sh" install build run
-	build_preset release gen_events bare_load latency
+	build_preset release sluice sluice-producer sluice-consumer \
+		gen_events bare_load latency
 	exec "$ROOT/bench/run.sh" "$@"
 }
 
@@ -110,7 +111,7 @@ verb_test() {
 	"$ROOT/deploy/packages.sh" install build run
 	"$ROOT/deploy/packages.sh" install test ||
 		warn "tests that need these tools will be skipped"
-	build_preset "$preset" publish
+	build_preset "$preset" all publish gen_events
 	trap - EXIT
 	run_ctest "$preset"
 }

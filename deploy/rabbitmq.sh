@@ -2,19 +2,20 @@
 # rabbitmq.sh - the verbs deploy-rabbitmq and destroy-rabbitmq of run.sh:
 # private servers, schema and topology, both daemons, the sample, a terminal.
 
+# What runs, and what the quick tests need.
 build_release() {
 	say "building release"
-	build_preset release
+	build_preset release sluice sluice-producer sluice-consumer unit_tests
 }
 
-build_preset() { # PRESET [TARGET...]
+build_preset() { # PRESET TARGET...
 	local said preset=$1
 	shift
 	said=$(cd "$ROOT" && cmake --preset "$preset" 2>&1) || {
 		printf '%s\n' "$said" >&2
 		die 1 "cmake cannot configure the preset $preset"
 	}
-	said=$(cd "$ROOT" && cmake --build "build/$preset" --target all "$@" 2>&1) || {
+	said=$(cd "$ROOT" && cmake --build "build/$preset" --target "$@" 2>&1) || {
 		printf '%s\n' "$said" >&2
 		die 1 "the preset $preset does not build"
 	}
