@@ -6,8 +6,8 @@
 #   sets: build (compile it)  run (servers and terminal)  test (check it)
 #
 # A server package starts its service when it is installed, on its standard
-# port. Ours are wanted for their programs only: they are installed without
-# starting or enabling anything, and PostgreSQL without its `main` cluster. A
+# port. Ours are wanted for their programs only: nothing that is new is started,
+# the servers are not enabled either, and PostgreSQL gets no `main` cluster. A
 # service that was there before is not touched. Exit code 69: not possible.
 set -euo pipefail
 
@@ -54,17 +54,30 @@ KEPT=/usr/sbin/policy-rc.d.before-sluice
 CLUSTER=/etc/postgresql-common/createcluster.d/sluice-install.conf
 SERVICES=(rabbitmq-server.service postgresql.service epmd.service epmd.socket)
 
+# Names of the services this machine has, without .service and so on.
+services_here() {
+	find /etc/init.d /lib/systemd/system /etc/systemd/system \
+		-maxdepth 1 -mindepth 1 2>/dev/null |
+		sed 's|.*/||; s/\.\(service\|socket\|timer\)$//' | sort -u
+}
+
 # Debian asks policy-rc.d before a package starts a service: ours says no to
-# the services below and passes all else on to the one that was there.
+# what is new, and leaves the others to the policy that was there.
 policy_text() {
 	cat <<-END
 	#!/bin/sh
 	# Written by sluice while it installs packages; removed afterwards.
-	for word in "\$@"; do
-	        case \$word in
-	        rabbitmq-server* | postgresql* | epmd*) exit 101 ;;
+	for id in "\$@"; do
+	        case \$id in
+	        --*) continue ;;
 	        esac
+	        id=\${id%.service} id=\${id%.socket} id=\${id%.timer}
+	        break
 	done
+	case '$(services_here | paste -sd' ' | sed 's/.*/ & /')' in
+	*" \$id "*) ;;
+	*) exit 101 ;;
+	esac
 	[ ! -x $KEPT ] || exec $KEPT "\$@"
 	exit 0
 	END
