@@ -81,6 +81,20 @@ static bool check_strangers(const struct dataset *dataset, const char *table,
 	return true;
 }
 
+/* A table made for records lacks what a derived dataset's rows need, and the
+ * other way round. */
+static bool check_item(const struct dataset *dataset, const char *table,
+	const struct db_result *found, struct err *err)
+{
+	const bool there = find_row(found, "_item") < db_rows(found);
+
+	if (there == (dataset->from != NULL))
+		return true;
+	return misfit(err, dataset, table, "_item", there ?
+		"is there although the dataset has no `from`" :
+		"is missing although the dataset has `from`");
+}
+
 static bool add_column(struct migration *migration,
 	const struct dataset *dataset, const struct column *column,
 	const char *table, struct err *err)
@@ -147,7 +161,8 @@ static bool compare(struct migration *migration, const struct dataset *dataset,
 			"applied: bring it back, or name a new table for "
 			"dataset %s in %s",
 			table, dataset->name, dataset->pipeline->file);
-	ok = ok && check_strangers(dataset, table, found, err);
+	ok = ok && check_strangers(dataset, table, found, err) &&
+		check_item(dataset, table, found, err);
 	for (size_t i = 0; ok && i < dataset->column_count; i++)
 		ok = check_column(migration, dataset, &dataset->columns[i],
 			table, master, found, err);

@@ -29,7 +29,7 @@ static const char source_sql[] =
 	"       s.chunks, s.reader_rejects, s.records, s.inserted, s.updated,\n"
 	"       s.unchanged, s.rejected,\n"
 	"       (select count(*) from meta.reject r\n"
-	"        where r.source_id = s.source_id),\n"
+	"        where r.source_id = s.source_id and r.item = 0),\n"
 	"       d.delta,\n"
 	"       to_char(s.claimed_at at time zone 'UTC', 'YYYY-MM-DD')\n"
 	"from meta.source s\n"
@@ -43,11 +43,29 @@ static const char ledger_sql[] =
 	"where drop_id = $1::uuid and dataset = $2 and replay = 0\n"
 	"order by lo, hi";
 
+enum { D_DATASET, D_DELTA, D_RECORDS, D_INSERTED, D_UPDATED, D_UNCHANGED,
+	D_REJECTED, D_REJECT_ROWS };
+
+static const char derived_sql[] =
+	"select d.dataset, t.delta, d.records, d.inserted, d.updated,\n"
+	"       d.unchanged, d.rejected,\n"
+	"       (select count(*) from meta.reject r\n"
+	"        where r.source_id = d.source_id and r.dataset = d.dataset\n"
+	"          and r.item > 0)\n"
+	"from meta.derived d\n"
+	"join meta.source s using (source_id)\n"
+	"left join meta.dataset t\n"
+	"       on t.dataset = s.pipeline || '.' || d.dataset\n"
+	"where d.source_id = $1\n"
+	"order by d.dataset";
+
 /* One source with all that is known of it. */
 struct paper {
 	struct db_result *source;
 	struct db_result *ledger;
+	struct db_result *made; /* out of its records: derived_sql */
 	struct receipt_range *ranges;
+	struct receipt_derived *derived;
 	struct receipt receipt;
 	struct receipt_judgement judgement;
 	struct located located;
@@ -95,26 +113,59 @@ static bool load_ledger(struct db *db, struct paper *paper, struct err *err)
 
 /* Rows of the source in the delta, found by the loads that took its chunks
  * (the delta has an index on _load). */
-static bool count_delta(struct db *db, struct paper *paper, struct err *err)
+static bool count_delta(struct db *db, const struct paper *paper,
+	const char *delta, int64_t *count, struct err *err)
 {
 	const char *values[] = { text(paper, SOURCE_ID), text(paper, DROP_ID) };
 	struct db_result *result = NULL;
 	struct buf sql = { 0 };
 	bool ok;
 
-	paper->receipt.delta_rows = -1;
-	if (is_null(paper, DELTA))
+	*count = -1;
+	if (delta[0] == '\0')
 		return true;
 	ok = buf_printf(&sql, err,
 		"select count(*) from %s\n"
 		"where _source = $1::bigint and _load in (\n"
 		"    select load_id from meta.chunk where drop_id = $2::uuid)",
-		text(paper, DELTA));
+		delta);
 	ok = ok && db_query(db, sql.data, 2, values, &result, err);
 	if (ok)
-		paper->receipt.delta_rows = db_int(result, 0, 0);
+		*count = db_int(result, 0, 0);
 	db_result_free(result);
 	buf_clear(&sql);
+	return ok;
+}
+
+static bool load_derived(struct db *db, struct paper *paper, struct err *err)
+{
+	const char *values[] = { text(paper, SOURCE_ID) };
+	bool ok = true;
+	size_t rows;
+
+	if (!db_query(db, derived_sql, 1, values, &paper->made, err))
+		return false;
+	rows = db_rows(paper->made);
+	paper->derived = calloc(rows + 1, sizeof(*paper->derived));
+	if (paper->derived == NULL)
+		return err_memory(err);
+	for (size_t i = 0; ok && i < rows; i++) {
+		struct receipt_derived *derived = &paper->derived[i];
+
+		*derived = (struct receipt_derived){
+			.dataset = db_value(paper->made, i, D_DATASET),
+			.records = db_int(paper->made, i, D_RECORDS),
+			.inserted = db_int(paper->made, i, D_INSERTED),
+			.updated = db_int(paper->made, i, D_UPDATED),
+			.unchanged = db_int(paper->made, i, D_UNCHANGED),
+			.rejected = db_int(paper->made, i, D_REJECTED),
+			.reject_rows = db_int(paper->made, i, D_REJECT_ROWS),
+		};
+		ok = count_delta(db, paper, db_value(paper->made, i, D_DELTA),
+			&derived->delta_rows, err);
+	}
+	paper->receipt.derived = paper->derived;
+	paper->receipt.derived_count = rows;
 	return ok;
 }
 
@@ -183,7 +234,10 @@ static bool gather(struct db *db, const struct config *config, int64_t id,
 	if (db_rows(paper->source) != 1)
 		return err_set(err, ERR_REJECT, "source %s is gone", id_text);
 	load_numbers(paper);
-	return load_ledger(db, paper, err) && count_delta(db, paper, err) &&
+	return load_ledger(db, paper, err) &&
+		count_delta(db, paper, text(paper, DELTA),
+			&paper->receipt.delta_rows, err) &&
+		load_derived(db, paper, err) &&
 		receipt_judge(&paper->receipt, &paper->judgement, err) &&
 		locate(config, paper, err);
 }
@@ -192,7 +246,9 @@ static void paper_clear(struct paper *paper)
 {
 	db_result_free(paper->source);
 	db_result_free(paper->ledger);
+	db_result_free(paper->made);
 	free(paper->ranges);
+	free(paper->derived);
 	buf_clear(&paper->judgement.text);
 	buf_clear(&paper->located.path);
 	*paper = (struct paper){ 0 };
@@ -265,6 +321,22 @@ static void show_law(const struct paper *paper)
 		output_line("%12" PRId64 " rows in the delta", r->delta_rows);
 }
 
+static void show_derived(const struct paper *paper)
+{
+	for (size_t i = 0; i < paper->receipt.derived_count; i++) {
+		const struct receipt_derived *d = &paper->receipt.derived[i];
+
+		output_line("\n%12" PRId64 " %s found in the records",
+			d->records, d->dataset);
+		output_line("%12" PRId64 " inserted, %" PRId64 " updated, %"
+			PRId64 " unchanged, %" PRId64 " rejected",
+			d->inserted, d->updated, d->unchanged, d->rejected);
+		if (d->delta_rows >= 0)
+			output_line("%12" PRId64 " rows in the delta",
+				d->delta_rows);
+	}
+}
+
 static void show(const struct paper *paper)
 {
 	static const enum paint colours[] = { PAINT_GREEN, PAINT_YELLOW,
@@ -273,6 +345,7 @@ static void show(const struct paper *paper)
 
 	show_head(paper);
 	show_law(paper);
+	show_derived(paper);
 	output_line("\n%s%s%s", output_paint(colours[judgement->verdict]),
 		receipt_word(judgement->verdict), output_paint(PAINT_NONE));
 	if (judgement->faults > 0)
@@ -334,6 +407,24 @@ static void put_columns(struct json *object, const struct paper *paper)
 				text(paper, all[i].column));
 }
 
+static void put_derived(struct json *object, const struct paper *paper)
+{
+	struct json *array = json_put_array(object, "derived");
+
+	for (size_t i = 0; i < paper->receipt.derived_count; i++) {
+		const struct receipt_derived *d = &paper->receipt.derived[i];
+		struct json *one = json_add_object(array);
+
+		json_put_text(one, "dataset", d->dataset);
+		json_put_int(one, "records", d->records);
+		json_put_int(one, "inserted", d->inserted);
+		json_put_int(one, "updated", d->updated);
+		json_put_int(one, "unchanged", d->unchanged);
+		json_put_int(one, "rejected", d->rejected);
+		json_put_int(one, "delta_rows", d->delta_rows);
+	}
+}
+
 static void put(struct json *object, const struct paper *paper)
 {
 	const struct receipt_judgement *judgement = &paper->judgement;
@@ -348,6 +439,7 @@ static void put(struct json *object, const struct paper *paper)
 	json_put_int(object, "gaps", (int64_t)judgement->gaps);
 	json_put_int(object, "overlaps", (int64_t)judgement->overlaps);
 	json_put_int(object, "delta_rows", paper->receipt.delta_rows);
+	put_derived(object, paper);
 	json_put_text(object, "place", where_is(paper));
 	if (paper->located.path.len > 0)
 		json_put_text(object, "path", paper->located.path.data);
@@ -459,8 +551,9 @@ const struct cmd cmd_receipt = {
 "\n"
 "and, beside the sums: the byte ranges in the ledger tile the source without\n"
 "gap or overlap, the rejects kept are as many as were counted, and the delta\n"
-"holds one row for each record loaded. Says HOLDS, in flight or BROKEN, what\n"
-"is broken, and where the file is now.\n"
+"holds one row for each record loaded. What other datasets made out of the\n"
+"records (`from` in the pipeline file) is shown and judged alike. Says HOLDS,\n"
+"in flight or BROKEN, what is broken, and where the file is now.\n"
 "\n"
 "FILE is a name as it was dropped, with or without its folder, or a path; of\n"
 "several drops of that name the latest, or all with --all. SOURCE is a drop\n"
@@ -470,7 +563,9 @@ const struct cmd cmd_receipt = {
 "kind, name, claimed_at, completed_at, format, file_size, size, sha256,\n"
 "manifest_records, manifest_chunks, manifest_rejects, chunks, reader_rejects,\n"
 "records, inserted, updated, unchanged, rejected, in_flight (null: unknown),\n"
-"ranges, gaps, overlaps, delta_rows (-1: not counted), place, path, faults[].\n"
+"ranges, gaps, overlaps, delta_rows (-1: not counted), place, path, faults[],\n"
+"derived[] {dataset, records, inserted, updated, unchanged, rejected,\n"
+"delta_rows}.\n"
 "\n"
 "  sluice receipt events_sample.json --all\n"
 "  sluice receipt 42\n"

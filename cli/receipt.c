@@ -104,6 +104,33 @@ static bool judge_counters(const struct receipt *receipt,
 				receipt->delta_rows, "in the delta", err));
 }
 
+/* What was made out of the records obeys the same law. */
+static bool judge_derived(const struct receipt_derived *derived,
+	struct receipt_judgement *judgement, struct err *err)
+{
+	const char *what = derived->dataset;
+
+	return same(judgement, what, derived->records, "found",
+		       derived->inserted + derived->updated +
+			       derived->unchanged + derived->rejected,
+		       "inserted, updated, unchanged or rejected", err) &&
+		same(judgement, what, derived->rejected, "rejected",
+			derived->reject_rows, "rejects kept", err) &&
+		(derived->delta_rows < 0 ||
+			same(judgement, what,
+				derived->records - derived->rejected, "loaded",
+				derived->delta_rows, "in the delta", err));
+}
+
+static bool judge_all_derived(const struct receipt *receipt,
+	struct receipt_judgement *judgement, struct err *err)
+{
+	for (size_t i = 0; i < receipt->derived_count; i++)
+		if (!judge_derived(&receipt->derived[i], judgement, err))
+			return false;
+	return true;
+}
+
 /* What the reader said of the whole file, against what arrived. */
 static bool judge_manifest(const struct receipt *receipt,
 	struct receipt_judgement *judgement, struct err *err)
@@ -136,6 +163,7 @@ bool receipt_judge(const struct receipt *receipt,
 	};
 	return judge_ranges(receipt, judgement, err) &&
 		judge_counters(receipt, judgement, err) &&
+		judge_all_derived(receipt, judgement, err) &&
 		(!(receipt->manifest || receipt->complete) ||
 			judge_manifest(receipt, judgement, err));
 }

@@ -16,6 +16,15 @@ struct receipt_range {
 	int64_t records;
 };
 
+/* A dataset made out of the source's records. */
+struct receipt_derived {
+	const char *dataset;
+	int64_t records;
+	int64_t inserted, updated, unchanged, rejected;
+	int64_t reject_rows;       /* in meta.reject */
+	int64_t delta_rows;        /* in its delta; -1: not counted */
+};
+
 struct receipt {
 	bool manifest;             /* its numbers are known */
 	bool complete;             /* the consumer said so */
@@ -27,6 +36,8 @@ struct receipt {
 	int64_t delta_rows;        /* in the delta; -1: not counted */
 	const struct receipt_range *ranges; /* sorted by lo, hi */
 	size_t range_count;
+	const struct receipt_derived *derived;
+	size_t derived_count;
 };
 
 enum verdict { RECEIPT_HOLDS, RECEIPT_IN_FLIGHT, RECEIPT_BROKEN };

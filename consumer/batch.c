@@ -70,6 +70,7 @@ bool batch_build(struct batch *batch, struct work **works, size_t count,
 	qsort(works, count, sizeof(*works), compare_works);
 	for (size_t i = 0; i < count; i++) {
 		works[i]->fresh = false;
+		buf_reset(&works[i]->refused);
 		add_to_source(batch, works[i]);
 	}
 	return true;

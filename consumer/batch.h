@@ -4,6 +4,13 @@
 
 #include "consumer/work.h"
 
+/* What became of the records that one dataset got out of one source. */
+struct tally {
+	int64_t records;
+	int64_t rows; /* copied into a delta */
+	int64_t inserted, updated, rejected;
+};
+
 /* What the load adds to a row of meta.source. */
 struct source {
 	struct uuid drop;
@@ -12,9 +19,7 @@ struct source {
 	int64_t id;   /* meta.source.source_id */
 	int64_t rank; /* by (claimed_at, drop_id) among the batch's */
 	int64_t chunks, reader_rejects;
-	int64_t records;
-	int64_t rows; /* copied into a delta */
-	int64_t inserted, updated, rejected;
+	struct tally tally;
 };
 
 struct batch {

@@ -11,9 +11,9 @@ enum {
 	K_ALL_REJECTS, K_ALL_RECORDS, K_FAILED, K_COUNT
 };
 
-static int64_t unchanged(const struct source *source)
+int64_t tally_unchanged(const struct tally *tally)
 {
-	return source->rows - source->inserted - source->updated;
+	return tally->rows - tally->inserted - tally->updated;
 }
 
 /* -- counting ----------------------------------------------------------- */
@@ -22,39 +22,43 @@ static void count_message(struct batch *batch, const struct work *work)
 {
 	struct source *source = &batch->sources[work->source];
 
-	source->records += (int64_t)work->records;
+	source->tally.records += (int64_t)work->records;
 	source->chunks += work->kind == WORK_CHUNK || work_is_foreign(work);
 	source->reader_rejects += work->kind == WORK_REJECT;
 	if (work->kind == WORK_MANIFEST)
 		source->manifest = &work->envelope;
 }
 
-/* Nothing got lost on the way: every record is a row or a reject, and no more
- * rows were inserted or updated than there were. */
+bool tally_adds_up(const struct tally *tally, int64_t source_id,
+	struct err *err)
+{
+	if (tally->records == tally->rows + tally->rejected &&
+		tally_unchanged(tally) >= 0)
+		return true;
+	return err_set(err, ERR_STOP,
+		"source %lld does not add up: %lld records, "
+		"%lld rows (%lld inserted, %lld updated), %lld rejected",
+		(long long)source_id, (long long)tally->records,
+		(long long)tally->rows, (long long)tally->inserted,
+		(long long)tally->updated, (long long)tally->rejected);
+}
+
+/* Nothing got lost on the way. */
 static bool add_up(struct load *load, struct err *err)
 {
 	struct load_totals *totals = &load->totals;
 
 	for (size_t i = 0; i < load->batch.source_count; i++) {
 		const struct source *source = &load->batch.sources[i];
+		const struct tally *tally = &source->tally;
 
-		if (source->records != source->rows + source->rejected ||
-			unchanged(source) < 0)
-			return err_set(err, ERR_STOP,
-				"source %lld does not add up: %lld records, "
-				"%lld rows (%lld inserted, %lld updated), "
-				"%lld rejected",
-				(long long)source->id,
-				(long long)source->records,
-				(long long)source->rows,
-				(long long)source->inserted,
-				(long long)source->updated,
-				(long long)source->rejected);
-		totals->records += source->records;
-		totals->inserted += source->inserted;
-		totals->updated += source->updated;
-		totals->unchanged += unchanged(source);
-		totals->rejected += source->rejected;
+		if (!tally_adds_up(tally, source->id, err))
+			return false;
+		totals->records += tally->records;
+		totals->inserted += tally->inserted;
+		totals->updated += tally->updated;
+		totals->unchanged += tally_unchanged(tally);
+		totals->rejected += tally->rejected;
 	}
 	return true;
 }
@@ -68,11 +72,11 @@ static bool add_numbers(struct buf *arrays, const struct source *source,
 		[K_ID] = source->id,
 		[K_CHUNKS] = source->chunks,
 		[K_REJECTS] = source->reader_rejects,
-		[K_RECORDS] = source->records,
-		[K_INSERTED] = source->inserted,
-		[K_UPDATED] = source->updated,
-		[K_UNCHANGED] = unchanged(source),
-		[K_REJECTED] = source->rejected,
+		[K_RECORDS] = source->tally.records,
+		[K_INSERTED] = source->tally.inserted,
+		[K_UPDATED] = source->tally.updated,
+		[K_UNCHANGED] = tally_unchanged(&source->tally),
+		[K_REJECTED] = source->tally.rejected,
 	};
 
 	for (size_t i = 0; i < K_NUMBERS; i++)
@@ -122,7 +126,8 @@ static bool add_foreign(struct buf *arrays, const struct source *source,
 		array_add_null(&arrays[K_SHA256], err) &&
 		array_add_int(&arrays[K_ALL_CHUNKS], source->chunks, err) &&
 		array_add_int(&arrays[K_ALL_REJECTS], 0, err) &&
-		array_add_int(&arrays[K_ALL_RECORDS], source->records, err) &&
+		array_add_int(&arrays[K_ALL_RECORDS], source->tally.records,
+			err) &&
 		array_add_text(&arrays[K_FAILED], "false", err);
 }
 

@@ -4,20 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool prepare_partition(struct load *load, const struct dataset *dataset,
+	struct err *err)
+{
+	struct table *table = session_table(load->session, dataset, err);
+
+	return table != NULL && session_partition(load->session, table, err);
+}
+
 /* The partitions are made in transactions of their own, so that nobody waits
  * for our load to see them. */
 static bool prepare_partitions(struct load *load, struct err *err)
 {
 	for (size_t i = 0; i < load->batch.count; i++) {
 		const struct dataset *dataset = load->batch.works[i]->dataset;
-		struct table *table;
+		const struct dataset *derived = NULL;
 
 		if (dataset == NULL)
 			continue;
-		table = session_table(load->session, dataset, err);
-		if (table == NULL ||
-			!session_partition(load->session, table, err))
+		if (!prepare_partition(load, dataset, err))
 			return false;
+		while ((derived = derive_dataset(dataset, derived)) != NULL)
+			if (!prepare_partition(load, derived, err))
+				return false;
 	}
 	return true;
 }
@@ -42,7 +51,8 @@ static bool run_steps(struct load *load, struct err *err)
 	bool ok;
 
 	ok = begin(load, err) && claim_sources(load, err) &&
-		claim_messages(load, err) && forget_attempts(load, err);
+		claim_messages(load, err) && claim_derived(load, err) &&
+		forget_attempts(load, err);
 	if (ok && load->totals.messages > 0)
 		ok = store_bodies(load, err) && load_datasets(load, err) &&
 			reject_messages(load, err) &&
@@ -50,7 +60,7 @@ static bool run_steps(struct load *load, struct err *err)
 			models_refresh(session->plan->models, load->db,
 				load->totals.load_id, load->deltas,
 				load->delta_count, err) &&
-			store_counters(load, err);
+			store_counters(load, err) && store_derived(load, err);
 	return ok && store_load(load, err) && db_commit(load->db, err);
 }
 
@@ -73,6 +83,8 @@ bool load_run(struct session *session, struct work **works, size_t count,
 	buf_clear(&load.rejects);
 	buf_clear(&load.copy);
 	buf_clear(&load.scratch);
+	clear_derived(&load);
+	derive_clear(&load.derive);
 	free(load.deltas);
 	return ok;
 }

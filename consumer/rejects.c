@@ -5,13 +5,13 @@
 #include <string.h>
 
 enum {
-	R_SOURCE, R_DATASET, R_LO, R_HI, R_RECORD, R_LINE, R_COLUMN, R_CODE,
+	R_SOURCE, R_DATASET, R_LO, R_HI, R_ITEM, R_RECORD, R_LINE, R_COLUMN, R_CODE,
 	R_FIELD, R_DETAIL, R_STAGE, R_BYTES, R_LOAD, R_COUNT
 };
 
 #define COPY_REJECTS                                                    \
-	"copy meta.reject (source_id, dataset, lo, hi, record_no, line, col," \
-	" code, field, detail, stage, bytes, load_id) from stdin binary"
+	"copy meta.reject (source_id, dataset, lo, hi, item, record_no, line," \
+	" col, code, field, detail, stage, bytes, load_id) from stdin binary"
 
 static struct cell int_cell(uint64_t value)
 {
@@ -54,19 +54,22 @@ static size_t cut(size_t len)
 
 /* Adds the row; dataset and detail are made clean. */
 static bool add_row(struct load *load, const struct work *work,
-	struct cell *cells, const char *detail, size_t detail_len,
+	const struct derived *derived, struct cell *cells, struct bytes detail,
 	struct err *err)
 {
+	const char *dataset = derived != NULL ? derived->dataset->name :
+		work->dataset_name;
 	struct source *source = &load->batch.sources[work->source];
+	struct tally *tally = derived != NULL ?
+		&derived->tallies[work->source] : &source->tally;
 	struct buf *text = &load->scratch;
 	size_t dataset_len;
 
 	buf_reset(text);
-	if (!buf_add_escaped(text, work->dataset_name,
-		strlen(work->dataset_name), err))
+	if (!buf_add_escaped(text, dataset, strlen(dataset), err))
 		return false;
 	dataset_len = text->len;
-	if (!add_clean(text, detail, detail_len, err) ||
+	if (!add_clean(text, detail.data, detail.len, err) ||
 		!buf_add_char(text, '\0', err))
 		return false;
 	cells[R_SOURCE] = int_cell((uint64_t)source->id);
@@ -76,7 +79,7 @@ static bool add_row(struct load *load, const struct work *work,
 	cells[R_LOAD] = int_cell((uint64_t)load->totals.load_id);
 	if (load->reject_count++ == 0 && !copybin_header(&load->rejects, err))
 		return false;
-	source->rejected++;
+	tally->rejected++;
 	return copybin_row(&load->rejects, cells, R_COUNT, NULL, 0, err);
 }
 
@@ -90,6 +93,7 @@ bool reject_record(struct load *load, const struct work *work,
 	record_place(record, reject->at, &line, &column);
 	cells[R_LO] = int_cell(record->offset);
 	cells[R_HI] = int_cell(record->offset + record->len);
+	cells[R_ITEM] = int_cell(reject->item);
 	cells[R_RECORD] = int_cell(record->number);
 	cells[R_LINE] = int_cell(line);
 	cells[R_COLUMN] = int_cell(column);
@@ -97,8 +101,8 @@ bool reject_record(struct load *load, const struct work *work,
 	cells[R_FIELD] = text_cell(reject->field);
 	cells[R_STAGE] = text_cell("consumer");
 	cells[R_BYTES] = bytes_cell(record->text, cut(record->len));
-	return add_row(load, work, cells, reject->detail,
-		strlen(reject->detail), err);
+	return add_row(load, work, reject->derived, cells,
+		(struct bytes){ reject->detail, strlen(reject->detail) }, err);
 }
 
 /* What the producer could not make a record of. */
@@ -111,6 +115,7 @@ static bool reject_of_reader(struct load *load, const struct work *work,
 
 	cells[R_LO] = int_cell(envelope->offset);
 	cells[R_HI] = int_cell(envelope->offset + envelope->length);
+	cells[R_ITEM] = int_cell(0);
 	cells[R_RECORD] = int_cell(envelope->first_record);
 	cells[R_LINE] = int_cell(envelope->line);
 	cells[R_COLUMN] = int_cell(envelope->column);
@@ -118,8 +123,7 @@ static bool reject_of_reader(struct load *load, const struct work *work,
 	cells[R_FIELD] = text_cell(NULL);
 	cells[R_STAGE] = text_cell("reader");
 	cells[R_BYTES] = bytes_cell(body.data, cut(body.len));
-	return add_row(load, work, cells, envelope->reason.data,
-		envelope->reason.len, err);
+	return add_row(load, work, NULL, cells, envelope->reason, err);
 }
 
 /* The message as one record, whatever it holds. */

@@ -15,9 +15,145 @@ struct range {
 	uint64_t first, last;
 };
 
+/* What a dataset gets in this load. */
+struct feed {
+	struct table *table;
+	struct derived *derived; /* NULL: the messages' own records */
+	struct work *const *works;
+	size_t count;
+};
+
 static struct source *source_of(struct load *load, const struct work *work)
 {
 	return &load->batch.sources[work->source];
+}
+
+static struct tally *tally_at(struct load *load, const struct feed *feed,
+	size_t source)
+{
+	return feed->derived != NULL ? &feed->derived->tallies[source] :
+		&load->batch.sources[source].tally;
+}
+
+/* -- records ------------------------------------------------------------ */
+
+/* One on its way into a row. */
+struct item {
+	struct record record;
+	uint64_t offset;  /* of the source's record it is, or stands in */
+	uint64_t ordinal; /* of the values in that one, from 1; 0: itself */
+};
+
+struct items {
+	const struct work *work;
+	const struct dataset *derived; /* NULL: the message's own records */
+	struct derive *derive;
+	struct walk walk;
+};
+
+static int compare_numbers(const void *left, const void *right)
+{
+	const uint64_t a = *(const uint64_t *)left;
+	const uint64_t b = *(const uint64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* What was refused is not loaded in part: its replay will give the rest. */
+static bool is_refused(const struct work *work, uint64_t number)
+{
+	return work->refused.len > 0 && bsearch(&number, work->refused.data,
+		work->refused.len / sizeof(number), sizeof(number),
+		compare_numbers) != NULL;
+}
+
+static void items_open(struct items *items, const struct work *work,
+	const struct dataset *derived, struct derive *derive)
+{
+	*items = (struct items){ .work = work, .derived = derived,
+		.derive = derive };
+	derive_close(derive);
+	work_walk(work, &items->walk);
+}
+
+static bool next_derived(struct items *items, struct item *item,
+	enum walk_step *step, struct json_fault *fault, struct err *err)
+{
+	bool found = false;
+	struct record parent;
+
+	*step = WALK_RECORD;
+	while (derive_next(items->derive, &item->record, &found, err)) {
+		item->offset = items->derive->parent.offset;
+		item->ordinal = items->derive->ordinal;
+		if (found)
+			return true;
+		do {
+			*step = walk_next(&items->walk, &parent, fault);
+			if (*step == WALK_RECORD)
+				continue;
+			*step = WALK_END; /* a fault is not ours */
+			return true;
+		} while (is_refused(items->work, parent.number));
+		if (!derive_open(items->derive, items->derived, &parent, err))
+			return false;
+	}
+	return false;
+}
+
+/* False when out of memory. */
+static bool items_next(struct items *items, struct item *item,
+	enum walk_step *step, struct json_fault *fault, struct err *err)
+{
+	if (items->derived != NULL)
+		return next_derived(items, item, step, fault, err);
+	*step = walk_next(&items->walk, &item->record, fault);
+	item->offset = item->record.offset;
+	item->ordinal = 0;
+	return true;
+}
+
+/* -- rejects ------------------------------------------------------------ */
+
+static bool refuse(struct load *load, const struct feed *feed,
+	struct work *work, const struct item *item, struct reject *reject,
+	struct err *err)
+{
+	const uint64_t number = item->record.number;
+
+	reject->record = &item->record;
+	reject->derived = feed->derived;
+	reject->item = item->ordinal;
+	return (feed->derived != NULL || load->derived_count == 0 ||
+		       buf_add(&work->refused, &number, sizeof(number), err)) &&
+		reject_record(load, work, reject, err);
+}
+
+static bool refuse_row(struct load *load, const struct feed *feed,
+	struct work *work, const struct item *item,
+	const struct row_fault *fault, struct err *err)
+{
+	struct reject reject = {
+		.code = fault->code,
+		.field = fault->column != NULL ? fault->column->name : NULL,
+		.detail = fault->detail,
+		.at = fault->at,
+	};
+
+	return refuse(load, feed, work, item, &reject, err);
+}
+
+static bool refuse_json(struct load *load, const struct feed *feed,
+	struct work *work, const struct item *item,
+	const struct json_fault *fault, struct err *err)
+{
+	struct reject reject = {
+		.code = fault->code,
+		.detail = fault->what,
+		.at = fault->at,
+	};
+
+	return refuse(load, feed, work, item, &reject, err);
 }
 
 /* -- COPY --------------------------------------------------------------- */
@@ -33,127 +169,122 @@ static bool put_full(struct load *load, size_t limit, struct err *err)
 	return ok;
 }
 
-static bool reject_fault(struct load *load, const struct work *work,
-	const struct record *record, const struct row_fault *fault,
-	struct err *err)
+static bool copy_record(struct load *load, const struct feed *feed,
+	struct work *work, const struct item *item, struct err *err)
 {
-	const struct reject reject = {
-		.record = record,
-		.code = fault->code,
-		.field = fault->column != NULL ? fault->column->name : NULL,
-		.detail = fault->detail,
-		.at = fault->at,
-	};
-
-	return reject_record(load, work, &reject, err);
-}
-
-static bool copy_record(struct load *load, struct table *table,
-	const struct work *work, const struct record *record, struct err *err)
-{
-	struct source *source = source_of(load, work);
-	const int64_t provenance[] = { source->id, (int64_t)record->offset,
-		load->totals.load_id };
+	struct table *table = feed->table;
+	const int64_t provenance[] = { source_of(load, work)->id,
+		(int64_t)item->offset, load->totals.load_id,
+		(int64_t)item->ordinal };
 	struct row_fault fault;
 
-	switch (rowmap_record(table->map, record->text, record->len,
+	switch (rowmap_record(table->map, item->record.text, item->record.len,
 		table->cells, &fault, err)) {
 	case ROW_OK:
-		source->rows++;
+		tally_at(load, feed, work->source)->rows++;
 		return copybin_row(&load->copy, table->cells, table->width,
-			       provenance, 3, err) &&
+			       provenance, feed->derived != NULL ? 4 : 3,
+			       err) &&
 			put_full(load, PUT_BYTES, err);
 	case ROW_REJECT:
-		return reject_fault(load, work, record, &fault, err);
+		return refuse_row(load, feed, work, item, &fault, err);
 	case ROW_FAILED:
 		break;
 	}
 	return false;
 }
 
-static bool copy_work(struct load *load, struct table *table,
-	const struct work *work, struct range range, struct err *err)
+/* A message says how many records it has; how many are derived is counted. */
+static void count_item(struct load *load, const struct feed *feed,
+	const struct work *work)
 {
+	if (feed->derived != NULL)
+		tally_at(load, feed, work->source)->records++;
+}
+
+static bool copy_work(struct load *load, const struct feed *feed,
+	struct work *work, struct range range, struct err *err)
+{
+	const struct dataset *derived =
+		feed->derived != NULL ? feed->derived->dataset : NULL;
 	struct json_fault fault;
-	struct record record;
+	struct items items;
+	struct item item;
 	enum walk_step step;
-	struct walk walk;
 	bool ok = true;
 
-	work_walk(work, &walk);
+	items_open(&items, work, derived, &load->derive);
 	for (uint64_t i = 0; ok && i < range.last; i++) {
-		step = walk_next(&walk, &record, &fault);
+		if (!items_next(&items, &item, &step, &fault, err))
+			return false;
 		if (step == WALK_END)
 			break;
 		if (i < range.first)
 			continue;
-		if (step == WALK_RECORD)
-			ok = copy_record(load, table, work, &record, err);
-		else
-			ok = reject_record(load, work,
-				&(struct reject){ .record = &record,
-					.code = fault.code,
-					.detail = fault.what,
-					.at = fault.at },
-				err);
+		count_item(load, feed, work);
+		ok = step == WALK_RECORD ?
+			copy_record(load, feed, work, &item, err) :
+			refuse_json(load, feed, work, &item, &fault, err);
 	}
 	return ok;
 }
 
-static int64_t rows_of(const struct batch *batch)
+static int64_t rows_of(struct load *load, const struct feed *feed)
 {
 	int64_t rows = 0;
 
-	for (size_t i = 0; i < batch->source_count; i++)
-		rows += batch->sources[i].rows;
+	for (size_t i = 0; i < load->batch.source_count; i++)
+		rows += tally_at(load, feed, i)->rows;
 	return rows;
 }
 
-static bool copy_works(struct load *load, struct table *table,
-	struct work *const *works, size_t count, struct range range,
-	struct err *err)
+static bool copy_works(struct load *load, const struct feed *feed,
+	struct range range, struct err *err)
 {
-	const int64_t before = rows_of(&load->batch);
+	const int64_t before = rows_of(load, feed);
 	int64_t counted = 0;
 	bool ok;
 
 	buf_reset(&load->copy);
-	ok = db_copy_begin(load->db, table->copy_sql.data, err) &&
+	ok = db_copy_begin(load->db, feed->table->copy_sql.data, err) &&
 		copybin_header(&load->copy, err);
-	for (size_t i = 0; ok && i < count; i++)
-		ok = copy_work(load, table, works[i], range, err);
+	for (size_t i = 0; ok && i < feed->count; i++)
+		ok = copy_work(load, feed, feed->works[i], range, err);
 	ok = ok && copybin_trailer(&load->copy, err) &&
 		put_full(load, 0, err) &&
 		db_copy_end(load->db, &counted, err);
 	if (!ok)
 		return false;
-	if (counted == rows_of(&load->batch) - before)
+	if (counted == rows_of(load, feed) - before)
 		return true;
 	return err_set(err, ERR_STOP, "%lld rows sent, %lld stored",
-		(long long)(rows_of(&load->batch) - before),
+		(long long)(rows_of(load, feed) - before),
 		(long long)counted);
 }
 
 /* -- upsert ------------------------------------------------------------- */
 
-static bool take_upserted(struct load *load, const struct db_result *result,
-	struct err *err)
+static bool take_upserted(struct load *load, const struct feed *feed,
+	const struct db_result *result, struct err *err)
 {
 	for (size_t row = 0; row < db_rows(result); row++) {
-		struct source *source = batch_source(&load->batch,
+		const struct source *source = batch_source(&load->batch,
 			db_int(result, row, 0));
+		struct tally *tally;
 
 		if (source == NULL)
 			return err_set(err, ERR_STOP,
 				"the upsert counted a source that is not "
 				"in the load");
-		source->inserted += db_int(result, row, 1);
-		source->updated += db_int(result, row, 2);
+		tally = tally_at(load, feed,
+			(size_t)(source - load->batch.sources));
+		tally->inserted += db_int(result, row, 1);
+		tally->updated += db_int(result, row, 2);
 	}
 	return true;
 }
 
-static bool upsert(struct load *load, struct table *table, struct err *err)
+static bool upsert(struct load *load, const struct feed *feed, struct err *err)
 {
 	struct db_result *result = NULL;
 	struct buf ids = { 0 };
@@ -167,12 +298,12 @@ static bool upsert(struct load *load, struct table *table, struct err *err)
 		ok = array_add_int(&ids, source->id, err) &&
 			array_add_int(&ranks, source->rank, err);
 	}
-	ok = ok && db_query(load->db, table->upsert_sql.data, 3,
+	ok = ok && db_query(load->db, feed->table->upsert_sql.data, 3,
 		(const char *const[]){
 			int_text(load->totals.load_id, load_id),
 			array_text(&ids), array_text(&ranks) },
 		&result, err) &&
-		take_upserted(load, result, err);
+		take_upserted(load, feed, result, err);
 	db_result_free(result);
 	buf_clear(&ids);
 	buf_clear(&ranks);
@@ -181,68 +312,73 @@ static bool upsert(struct load *load, struct table *table, struct err *err)
 
 /* -- a dataset ---------------------------------------------------------- */
 
-static bool load_works(struct load *load, struct table *table,
-	struct work *const *works, size_t count, struct range range,
-	struct err *err)
+static bool load_works(struct load *load, const struct feed *feed,
+	struct range range, struct err *err)
 {
-	const int64_t before = rows_of(&load->batch);
+	const struct dataset *dataset = feed->table->dataset;
+	const int64_t before = rows_of(load, feed);
 
-	if (!copy_works(load, table, works, count, range, err))
-		return err_wrap(err, "copy into %s", table->partition);
-	if (rows_of(&load->batch) == before)
+	if (!copy_works(load, feed, range, err))
+		return err_wrap(err, "copy into %s", feed->table->partition);
+	if (rows_of(load, feed) == before)
 		return true;
-	if (!upsert(load, table, err))
-		return err_wrap(err, "upsert into %s.%s",
-			table->dataset->schema, table->dataset->table);
+	if (!upsert(load, feed, err))
+		return err_wrap(err, "upsert into %s.%s", dataset->schema,
+			dataset->table);
 	return true;
 }
 
 /* The record PostgreSQL refuses although we did not. */
-static bool reject_refused(struct load *load, const struct work *work,
+static bool reject_refused(struct load *load, const struct feed *feed,
 	uint64_t index, const struct err *why, struct err *err)
 {
+	const struct dataset *derived =
+		feed->derived != NULL ? feed->derived->dataset : NULL;
+	struct work *work = feed->works[0];
+	struct item item = { .record.text = "" };
+	struct reject reject = { .code = "database" };
 	struct json_fault fault;
-	struct record record = { 0 };
+	struct items items;
+	enum walk_step step = WALK_RECORD;
 	char detail[256];
-	struct walk walk;
 
-	work_walk(work, &walk);
-	for (uint64_t i = 0; i <= index; i++)
-		if (walk_next(&walk, &record, &fault) == WALK_END)
-			break;
+	items_open(&items, work, derived, &load->derive);
+	for (uint64_t i = 0; i <= index && step != WALK_END; i++)
+		if (!items_next(&items, &item, &step, &fault, err))
+			return false;
 	(void)snprintf(detail, sizeof(detail), "%s: %.200s", why->code,
 		why->text);
-	return reject_record(load, work,
-		&(struct reject){ .record = &record, .code = "database",
-			.detail = detail },
-		err);
+	reject.detail = detail;
+	count_item(load, feed, work);
+	return refuse(load, feed, work, &item, &reject, err);
 }
 
-static bool load_carefully(struct load *load, struct table *table,
-	struct work *const *work, struct range range, struct err *err);
+static bool load_carefully(struct load *load, const struct feed *feed,
+	struct range range, struct err *err);
 
 /* Half by half until the record that is refused stands alone. */
-static bool load_halves(struct load *load, struct table *table,
-	struct work *const *work, struct range range, const struct err *why,
-	struct err *err)
+static bool load_halves(struct load *load, const struct feed *feed,
+	struct range range, const struct err *why, struct err *err)
 {
 	const uint64_t middle = range.first + (range.last - range.first) / 2;
 
 	if (middle == range.first)
-		return reject_refused(load, *work, range.first, why, err);
-	return load_carefully(load, table, work,
+		return reject_refused(load, feed, range.first, why, err);
+	return load_carefully(load, feed,
 		       (struct range){ range.first, middle }, err) &&
-		load_carefully(load, table, work,
+		load_carefully(load, feed,
 			(struct range){ middle, range.last }, err);
 }
 
 /* One message (careful loads have one only), records of range: what fails is
  * taken back, and so are its rejects and counts. */
-static bool load_carefully(struct load *load, struct table *table,
-	struct work *const *work, struct range range, struct err *err)
+static bool load_carefully(struct load *load, const struct feed *feed,
+	struct range range, struct err *err)
 {
-	struct source *source = source_of(load, *work);
-	const struct source counts = *source;
+	struct work *work = feed->works[0];
+	struct tally *tally = tally_at(load, feed, work->source);
+	const struct tally counts = *tally;
+	const size_t refused_len = work->refused.len;
 	const size_t rejects_len = load->rejects.len;
 	const int64_t reject_count = load->reject_count;
 	struct err why = { 0 };
@@ -251,17 +387,37 @@ static bool load_carefully(struct load *load, struct table *table,
 		return true;
 	if (!db_exec(load->db, "savepoint records", err))
 		return false;
-	if (load_works(load, table, work, 1, range, &why))
+	if (load_works(load, feed, range, &why))
 		return db_exec(load->db, "release savepoint records", err);
 	if (why.kind != ERR_REJECT) {
 		*err = why;
 		return false;
 	}
-	*source = counts;
+	*tally = counts;
+	work->refused.len = refused_len;
 	load->rejects.len = rejects_len;
 	load->reject_count = reject_count;
 	return db_exec(load->db, "rollback to savepoint records", err) &&
-		load_halves(load, table, work, range, &why, err);
+		load_halves(load, feed, range, &why, err);
+}
+
+static bool count_items(struct load *load, const struct feed *feed,
+	uint64_t *count, struct err *err)
+{
+	struct json_fault fault;
+	struct items items;
+	struct item item;
+	enum walk_step step = WALK_RECORD;
+
+	*count = feed->works[0]->records;
+	if (feed->derived == NULL)
+		return true;
+	items_open(&items, feed->works[0], feed->derived->dataset,
+		&load->derive);
+	for (*count = 0; step != WALK_END; *count += step != WALK_END)
+		if (!items_next(&items, &item, &step, &fault, err))
+			return false;
+	return true;
 }
 
 static bool count_unknown(struct load *load, struct table *table,
@@ -281,23 +437,23 @@ static bool count_unknown(struct load *load, struct table *table,
 		NULL, err);
 }
 
-static bool load_dataset(struct load *load, struct work *const *works,
-	size_t count, struct err *err)
+static bool load_dataset(struct load *load, const struct dataset *dataset,
+	struct feed *feed, struct err *err)
 {
-	const struct range all = { 0, UINT64_MAX };
-	const int64_t before = rows_of(&load->batch);
-	struct table *table =
-		session_table(load->session, works[0]->dataset, err);
+	struct table *table = session_table(load->session, dataset, err);
+	struct range range = { 0, UINT64_MAX };
+	const int64_t before = rows_of(load, feed);
 	bool ok = table != NULL;
 
+	feed->table = table;
 	if (ok)
 		(void)rowmap_take_unknown(table->map);
 	if (ok && load->careful)
-		ok = load_carefully(load, table, works,
-			(struct range){ 0, works[0]->records }, err);
+		ok = count_items(load, feed, &range.last, err) &&
+			load_carefully(load, feed, range, err);
 	else
-		ok = ok && load_works(load, table, works, count, all, err);
-	if (ok && rows_of(&load->batch) > before)
+		ok = ok && load_works(load, feed, range, err);
+	if (ok && rows_of(load, feed) > before)
 		load->deltas[load->delta_count++] = (struct models_delta){
 			.dataset = table->dataset,
 			.partition = table->partition,
@@ -306,12 +462,6 @@ static bool load_dataset(struct load *load, struct work *const *works,
 }
 
 /* -- all of them -------------------------------------------------------- */
-
-static bool has_rows(const struct work *work)
-{
-	return work->fresh && work->code == NULL &&
-		(work->kind == WORK_CHUNK || work->kind == WORK_FOREIGN);
-}
 
 static int compare_datasets(const void *left, const void *right)
 {
@@ -329,54 +479,84 @@ static int compare_datasets(const void *left, const void *right)
 	return order;
 }
 
-bool load_datasets(struct load *load, struct err *err)
+/* Those with sources of their own. */
+static bool load_plain(struct load *load, struct work **works, struct err *err)
 {
-	struct work **works = calloc(load->batch.count + 1, sizeof(*works));
 	size_t count = 0;
 	bool ok = true;
 
-	load->deltas = calloc(load->batch.count + 1, sizeof(*load->deltas));
-	if (works == NULL || load->deltas == NULL) {
-		free(works);
-		return err_memory(err);
+	for (size_t i = 0; i < load->batch.count; i++) {
+		struct work *work = load->batch.works[i];
+
+		if (work->fresh && work_has_rows(work))
+			works[count++] = work;
 	}
-	for (size_t i = 0; i < load->batch.count; i++)
-		if (has_rows(load->batch.works[i]))
-			works[count++] = load->batch.works[i];
 	qsort(works, count, sizeof(*works), compare_datasets);
 	for (size_t from = 0, to = 0; ok && from < count; from = to) {
+		struct feed feed = { .works = works + from };
+
 		while (to < count && works[to]->dataset == works[from]->dataset)
 			to++;
-		ok = load_dataset(load, works + from, to - from, err);
+		feed.count = to - from;
+		ok = load_dataset(load, works[from]->dataset, &feed, err);
 	}
+	return ok;
+}
+
+/* Those made out of them: by now it is known which records were refused. */
+static bool load_derived(struct load *load, struct err *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < load->derived_count; i++) {
+		struct derived *derived = &load->derived[i];
+		struct feed feed = {
+			.derived = derived,
+			.works = derived->works,
+			.count = derived->count,
+		};
+
+		if (derived->count > 0)
+			ok = load_dataset(load, derived->dataset, &feed, err);
+	}
+	return ok;
+}
+
+bool load_datasets(struct load *load, struct err *err)
+{
+	struct work **works = calloc(load->batch.count + 1, sizeof(*works));
+	bool ok = true;
+
+	load->deltas = calloc(load->batch.count + load->derived_count + 1,
+		sizeof(*load->deltas));
+	if (works == NULL || load->deltas == NULL)
+		ok = err_memory(err);
+	ok = ok && load_plain(load, works, err) && load_derived(load, err);
 	free(works);
 	return ok;
 }
 
 /* -- rehearsal ---------------------------------------------------------- */
 
-bool load_rehearse(struct session *session, const struct work *work,
-	struct err *err)
+static bool rehearse(struct session *session, const struct work *work,
+	const struct dataset *derived, struct derive *derive, struct err *err)
 {
-	struct table *table;
-	struct json_fault fault;
+	struct table *table = session_table(session,
+		derived != NULL ? derived : work->dataset, err);
+	enum walk_step step = WALK_RECORD;
 	struct row_fault row_fault;
-	struct record record;
+	struct json_fault fault;
 	struct buf row = { 0 };
-	struct walk walk;
-	bool ok = true;
+	struct items items;
+	struct item item;
+	bool ok = table != NULL;
 
-	if (work->code != NULL ||
-		(work->kind != WORK_CHUNK && work->kind != WORK_FOREIGN))
-		return true;
-	table = session_table(session, work->dataset, err);
-	if (table == NULL)
-		return false;
-	work_walk(work, &walk);
-	while (ok && walk_next(&walk, &record, &fault) == WALK_RECORD) {
+	items_open(&items, work, derived, derive);
+	while (ok && items_next(&items, &item, &step, &fault, err) &&
+		step == WALK_RECORD) {
 		buf_reset(&row);
-		switch (rowmap_record(table->map, record.text, record.len,
-			table->cells, &row_fault, err)) {
+		switch (rowmap_record(table->map, item.record.text,
+			item.record.len, table->cells, &row_fault, err)) {
 		case ROW_OK:
 			ok = copybin_row(&row, table->cells, table->width,
 				NULL, 0, err);
@@ -389,5 +569,22 @@ bool load_rehearse(struct session *session, const struct work *work,
 		}
 	}
 	buf_clear(&row);
+	return ok && step != WALK_RECORD;
+}
+
+bool load_rehearse(struct session *session, const struct work *work,
+	struct err *err)
+{
+	const struct dataset *derived = NULL;
+	struct derive derive = { 0 };
+	bool ok = true;
+
+	if (!work_has_rows(work))
+		return true;
+	do {
+		ok = rehearse(session, work, derived, &derive, err);
+		derived = derive_dataset(work->dataset, derived);
+	} while (ok && derived != NULL);
+	derive_clear(&derive);
 	return ok;
 }

@@ -250,6 +250,42 @@ static bool add_differs(const struct fill *fill, struct buf *sql,
 		buf_add_char(sql, ')', err);
 }
 
+/* Which value of its record a row of a derived dataset was. */
+static bool is_derived(const struct dataset *dataset)
+{
+	return dataset->from != NULL;
+}
+
+static bool add_if_derived(const struct fill *fill, const char *text,
+	struct buf *sql, struct err *err)
+{
+	return !is_derived(fill->dataset) || buf_add_str(sql, text, err);
+}
+
+static bool add_item_column(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return add_if_derived(fill, ", _item", sql, err);
+}
+
+static bool add_delta_item(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return add_if_derived(fill, ", d._item", sql, err);
+}
+
+static bool add_item_definition(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return add_if_derived(fill, "\t_item bigint not null,\n", sql, err);
+}
+
+static bool add_item_assignment(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return add_if_derived(fill, "\t_item = excluded._item,\n", sql, err);
+}
+
 /* A key column cannot differ between two versions of a row. */
 static const char *newest_name(const struct dataset *dataset)
 {
@@ -273,30 +309,41 @@ static bool add_newest_order(const struct fill *fill, struct buf *sql,
 }
 
 /* The master's claim is looked up only when it decides. */
-static const char claim_is_greater[] =
-	"case when excluded._source = t._source\n"
-	"\t\tthen excluded._offset > t._offset\n"
-	"\t\telse (select (n.claimed_at, n.drop_id) > (o.claimed_at, o.drop_id)\n"
-	"\t\t\tfrom meta.source n, meta.source o\n"
-	"\t\t\twhere n.source_id = excluded._source\n"
-	"\t\t\tand o.source_id = t._source) end";
+#define CLAIM_IS_GREATER(offset_is_greater)                               \
+	"case when excluded._source = t._source\n"                        \
+	"\t\tthen " offset_is_greater "\n"                                \
+	"\t\telse (select (n.claimed_at, n.drop_id)"                      \
+	" > (o.claimed_at, o.drop_id)\n"                                  \
+	"\t\t\tfrom meta.source n, meta.source o\n"                       \
+	"\t\t\twhere n.source_id = excluded._source\n"                    \
+	"\t\t\tand o.source_id = t._source) end"
+
+/* Of several values in one record the first wins. */
+static const char *claim_is_greater(const struct dataset *dataset)
+{
+	return is_derived(dataset) ?
+		CLAIM_IS_GREATER("(excluded._offset, t._item)"
+				 " > (t._offset, excluded._item)") :
+		CLAIM_IS_GREATER("excluded._offset > t._offset");
+}
 
 static bool add_greater(const struct fill *fill, struct buf *sql,
 	struct err *err)
 {
+	const char *claim = claim_is_greater(fill->dataset);
 	const char *newest = newest_name(fill->dataset);
 	struct buf name = { 0 };
 	bool ok;
 
 	if (newest == NULL)
-		return buf_add_str(sql, claim_is_greater, err);
+		return buf_add_str(sql, claim, err);
 	ok = sql_add_ident(&name, newest, err) &&
 		buf_printf(sql, err,
 			"excluded.%s > t.%s\n"
 			"\tor (t.%s is null and excluded.%s is not null)\n"
 			"\tor (t.%s is not distinct from excluded.%s and %s)",
 			name.data, name.data, name.data, name.data, name.data,
-			name.data, claim_is_greater);
+			name.data, claim);
 	buf_clear(&name);
 	return ok;
 }
@@ -310,6 +357,7 @@ static const struct word {
 	{ "column", add_column },
 	{ "columns", add_all_columns },
 	{ "d.columns", add_delta_columns },
+	{ "d.item", add_delta_item },
 	{ "d.keys", add_delta_keys },
 	{ "dataset", add_dataset_literal },
 	{ "definitions", add_definitions },
@@ -317,6 +365,9 @@ static const struct word {
 	{ "delta name", add_delta_literal },
 	{ "differs", add_differs },
 	{ "greater", add_greater },
+	{ "item", add_item_column },
+	{ "item assignment", add_item_assignment },
+	{ "item definition", add_item_definition },
 	{ "keys", add_keys },
 	{ "master", add_master },
 	{ "master name", add_master_literal },
@@ -363,6 +414,7 @@ static const char create_template[] =
 	"\t_source bigint not null,\n"
 	"\t_offset bigint not null,\n"
 	"\t_load bigint not null,\n"
+	"{item definition}"
 	"\tprimary key ({keys})\n"
 	");\n"
 	"grant select, insert, update on {master} to sluice_loader;\n"
@@ -372,6 +424,7 @@ static const char create_template[] =
 	"\t_source bigint not null,\n"
 	"\t_offset bigint not null,\n"
 	"\t_load bigint not null,\n"
+	"{item definition}"
 	"\t_day date not null\n"
 	") partition by range (_day);\n"
 	"create index on {delta} (_load);\n"
@@ -407,7 +460,7 @@ bool tables_copy_sql(const struct dataset *dataset, const char *partition,
 	const struct fill fill = { dataset, partition, NULL };
 
 	return add_template(&fill,
-		"copy {partition} ({columns}, _source, _offset, _load)"
+		"copy {partition} ({columns}, _source, _offset, _load{item})"
 		" from stdin (format binary)",
 		sql, err);
 }
@@ -415,20 +468,21 @@ bool tables_copy_sql(const struct dataset *dataset, const char *partition,
 static const char upsert_template[] =
 	"with won as (\n"
 	"insert into {master} as t ({columns},\n"
-	"\t_source, _offset, _load)\n"
+	"\t_source, _offset, _load{item})\n"
 	"select distinct on ({d.keys})\n"
 	"\t{d.columns},\n"
-	"\td._source, d._offset, d._load\n"
+	"\td._source, d._offset, d._load{d.item}\n"
 	"from {partition} d\n"
 	"left join unnest($2::bigint[], $3::integer[]) c (source, rank)\n"
 	"\ton c.source = d._source\n"
 	"where d._load = $1::bigint\n"
 	"order by {d.keys}, {newest order}c.rank desc nulls last,"
-	" d._offset desc\n"
+	" d._offset desc{d.item}\n"
 	"on conflict ({keys}) do update set\n"
 	"{assignments}"
 	"\t_source = excluded._source,\n"
 	"\t_offset = excluded._offset,\n"
+	"{item assignment}"
 	"\t_load = case when {differs}\n"
 	"\t\tthen excluded._load else t._load end\n"
 	"where {greater}\n"

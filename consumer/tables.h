@@ -5,7 +5,9 @@
  * with the same columns and _day date (the day of the load), no primary key,
  * partitioned by _day, index on (_load). Text is collate "C", and
  * _day of a partition has its day as default. With unknown: keep there is one
- * more column, extra jsonb. */
+ * more column, extra jsonb. A derived dataset has one more at the end, _item
+ * bigint: which value of the record at _offset the row was, from 1; of those of
+ * one record the first wins. */
 #ifndef SLUICE_TABLES_H
 #define SLUICE_TABLES_H
 
@@ -28,7 +30,8 @@ bool tables_add_column_sql(const struct dataset *dataset,
 	const struct column *column, struct buf *sql, struct err *err)
 	MUST_CHECK;
 
-/* COPY <partition> (<columns>, _source, _offset, _load) from stdin binary.
+/* COPY <partition> (<columns>, _source, _offset, _load[, _item]) from stdin
+ * binary.
  * partition is already quoted. */
 bool tables_copy_sql(const struct dataset *dataset, const char *partition,
 	struct buf *sql, struct err *err) MUST_CHECK;

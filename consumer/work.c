@@ -31,6 +31,7 @@ void work_free(struct work *work)
 	if (work == NULL)
 		return;
 	delivery_free(work->delivery);
+	buf_clear(&work->refused);
 	free(work);
 }
 
@@ -194,6 +195,12 @@ bool work_read(struct work *work, const struct work_rules *rules,
 	return read_ours(work, err);
 }
 
+bool work_has_rows(const struct work *work)
+{
+	return work->code == NULL &&
+		(work->kind == WORK_CHUNK || work->kind == WORK_FOREIGN);
+}
+
 void work_walk(const struct work *work, struct walk *walk)
 {
 	const struct bytes body = work->delivery->message.body;
@@ -232,8 +239,15 @@ void work_find_dataset(struct work *work, const struct pipeline_set *set)
 	work->dataset = pipeline != NULL ?
 		dataset_find(pipeline, work->dataset_name) : NULL;
 	work->code = NULL;
-	if (work->dataset != NULL)
+	if (work->dataset != NULL && work->dataset->from == NULL)
 		return;
+	if (work->dataset != NULL) {
+		work->code = "derived_dataset";
+		(void)snprintf(work->detail, sizeof(work->detail),
+			"%s is made out of the records of %s: send those",
+			work->dataset->name, work->dataset->from);
+		return;
+	}
 	work->code = "unknown_dataset";
 	(void)snprintf(work->detail, sizeof(work->detail),
 		"pipeline %.60s has no dataset of the routing key's name: "

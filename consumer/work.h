@@ -42,6 +42,8 @@ struct work {
 	/* in the load at hand */
 	size_t source;     /* index in the batch */
 	bool fresh;        /* this load has put it in the ledger */
+	struct buf refused; /* uint64_t numbers of its records that were,
+			     * ascending: nothing is derived from those */
 };
 
 /* Takes the delivery over, also when it fails (out of memory). */
@@ -71,6 +73,9 @@ void work_find_dataset(struct work *work, const struct pipeline_set *set);
 
 /* True for a message whose id was made from its bytes. */
 bool work_is_foreign(const struct work *work);
+/* Whether its records go to the mapper: it has some, and they are not rejected
+ * as a whole. */
+bool work_has_rows(const struct work *work);
 /* Starts on its records; not for rejects and manifests. */
 void work_walk(const struct work *work, struct walk *walk);
 /* The pipeline whose queue it came from: a name of at most out_len - 1. */

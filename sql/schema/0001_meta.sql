@@ -47,6 +47,21 @@ create index source_name on meta.source (name);
 create index source_incomplete on meta.source (first_seen)
 	where completed_at is null;
 
+-- The same of the datasets made out of a source's records: values found in
+-- them, as records of their own. meta.load does not count these.
+create table meta.derived (
+	source_id bigint not null references meta.source,
+	dataset   text not null,
+	records   bigint not null,
+	inserted  bigint not null,
+	updated   bigint not null,
+	unchanged bigint not null,
+	rejected  bigint not null,
+	primary key (source_id, dataset),
+	constraint derived_conserves
+		check (records = inserted + updated + unchanged + rejected)
+);
+
 -- One row a transaction of the consumer.
 create table meta.load (
 	load_id      bigint generated always as identity primary key,
@@ -66,7 +81,9 @@ create table meta.load (
 );
 
 -- The ledger: what has been loaded, by name. The primary key makes a message
--- count once; the exclusion constraint refuses ranges that overlap.
+-- count once; the exclusion constraint refuses ranges that overlap. A chunk out
+-- of whose records other datasets are made has a row for each of those, too;
+-- records are the chunk's in all of them.
 create table meta.chunk (
 	drop_id  uuid not null,
 	dataset  text not null,
@@ -90,6 +107,9 @@ create table meta.reject (
 	dataset     text not null,
 	lo          bigint not null,           -- the refused bytes in the source
 	hi          bigint not null,
+	item        bigint not null default 0, -- derived: which of the record's
+	                                       -- values, from 1; two pointers may
+	                                       -- lead to the same bytes
 	record_no   bigint not null,           -- from 1
 	line        bigint not null,
 	col         bigint not null,
@@ -101,7 +121,7 @@ create table meta.reject (
 	load_id     bigint not null,
 	rejected_at timestamptz not null default now(),
 	resolved_by bigint,                    -- the load that took its replay
-	unique (source_id, dataset, lo, hi)
+	unique (source_id, dataset, lo, hi, item)
 );
 create index reject_code on meta.reject (dataset, code);
 
@@ -339,8 +359,8 @@ revoke all on all functions in schema meta from public;
 -- The loader registers, counts and keeps rejects; it makes no tables.
 grant usage on schema meta, raw, modelled to sluice_loader;
 grant select, insert, update, delete
-	on meta.source, meta.load, meta.chunk, meta.reject, meta.message,
-	meta.attempt, meta.model_run, meta.test_result
+	on meta.source, meta.derived, meta.load, meta.chunk, meta.reject,
+	meta.message, meta.attempt, meta.model_run, meta.test_result
 	to sluice_loader;
 grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
@@ -354,11 +374,11 @@ grant execute on function meta.delta_partition(text, date),
 -- The reader sees everything but the bytes of rejects and foreign messages.
 grant usage on schema meta, raw, modelled to sluice_reader;
 grant select
-	on meta.source, meta.load, meta.chunk, meta.attempt, meta.dataset,
-	meta.model, meta.model_run, meta.test_result, meta.schema_version
+	on meta.source, meta.derived, meta.load, meta.chunk, meta.attempt,
+	meta.dataset, meta.model, meta.model_run, meta.test_result, meta.schema_version
 	to sluice_reader;
-grant select (reject_id, source_id, dataset, lo, hi, record_no, line, col, code,
-	field, detail, stage, load_id, rejected_at, resolved_by)
+grant select (reject_id, source_id, dataset, lo, hi, item, record_no, line, col,
+	code, field, detail, stage, load_id, rejected_at, resolved_by)
 	on meta.reject to sluice_reader;
 grant select (source_id, app_id, message_id, routing_key, content_type,
 	received_at)

@@ -216,7 +216,12 @@ check_invariants() {
 		select drop_id, dataset, lo,
 			lag(hi, 1, 0::bigint) over (partition by drop_id, dataset
 				order by lo, hi) as reached
-		from meta.chunk where replay = 0) t where lo <> reached")" 0
+		from meta.chunk c join meta.source s using (drop_id, dataset)
+		where replay = 0) t where lo <> reached")" 0
+	check "derived datasets keep their rejects" "$(q "select count(*)
+		from meta.derived d
+		where rejected <> (select count(*) from meta.reject r where
+			r.source_id = d.source_id and r.dataset = d.dataset and item > 0)")" 0
 	check "reader rejects and their ledger rows agree" "$(q "select
 		(select count(*) from meta.chunk where kind = 'r') -
 		(select count(*) from meta.reject where stage = 'reader')")" 0

@@ -12,6 +12,10 @@ static const struct receipt_range tiles[] = {
 	{ 90, 100, 'm', 0 },
 };
 
+static const struct receipt_derived persons = { .dataset = "persons",
+	.records = 7, .inserted = 3, .updated = 1, .unchanged = 2,
+	.rejected = 1, .reject_rows = 1, .delta_rows = 6 };
+
 static struct receipt good(void)
 {
 	return (struct receipt){ .manifest = true, .complete = true,
@@ -19,7 +23,8 @@ static struct receipt good(void)
 		.manifest_rejects = 1, .chunks = 2, .reader_rejects = 1,
 		.records = 6, .inserted = 2, .updated = 1, .unchanged = 1,
 		.rejected = 2, .reject_rows = 2, .delta_rows = 4,
-		.ranges = tiles, .range_count = 4 };
+		.ranges = tiles, .range_count = 4,
+		.derived = &persons, .derived_count = 1 };
 }
 
 static void judge(const struct receipt *receipt, enum verdict verdict,
@@ -82,6 +87,31 @@ static void each_number_counts(void)
 	OFF(delta_rows, "in the delta");
 	OFF(size, "byte");
 #undef OFF
+}
+
+static void what_is_derived_obeys_the_law(void)
+{
+	struct receipt_derived off = persons;
+	struct receipt receipt = good();
+
+	receipt.derived = &off;
+#define OFF(field)                                         \
+	do {                                               \
+		off = persons;                             \
+		off.field++;                               \
+		judge(&receipt, RECEIPT_BROKEN, "persons:"); \
+	} while (0)
+	OFF(records);
+	OFF(inserted);
+	OFF(updated);
+	OFF(unchanged);
+	OFF(rejected);
+	OFF(reject_rows);
+	OFF(delta_rows);
+#undef OFF
+	off = persons;
+	off.delta_rows = -1;
+	judge(&receipt, RECEIPT_HOLDS, NULL);
 }
 
 static void gaps_and_overlaps_are_found(void)
@@ -169,6 +199,7 @@ CU_TestInfo receipt_tests[] = {
 	{ "a good source holds", a_good_source_holds },
 	{ "an empty source holds", an_empty_source_holds },
 	{ "each number, one off, breaks it", each_number_counts },
+	{ "what is derived obeys the law", what_is_derived_obeys_the_law },
 	{ "gaps and overlaps are found", gaps_and_overlaps_are_found },
 	{ "what is under way is in flight", what_is_under_way_is_in_flight },
 	{ "what is under way can be broken", under_way_can_be_broken },

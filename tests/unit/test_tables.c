@@ -32,7 +32,15 @@ static const char file[] =
 	"    key: [a]\n"
 	"    newest: a\n"
 	"    columns:\n"
-	"      - { name: a, type: date }\n";
+	"      - { name: a, type: date }\n"
+	"  parts:\n"
+	"    from: plain\n"
+	"    each: [/x]\n"
+	"    table: raw.parts\n"
+	"    key: [a]\n"
+	"    columns:\n"
+	"      - { name: a, type: integer }\n"
+	"      - { name: b, type: integer }\n";
 
 
 
@@ -92,6 +100,18 @@ static const struct {
 	{ upsert_sql, "newest", "row(t.\"n\", t.\"extra\")" },
 	{ upsert_sql, "keys", "case when false\n" },
 	{ upsert_sql, "keys", "!excluded.\"a\"" },
+	{ tables_create_sql, "parts", "\t_load bigint not null,\n"
+				      "\t_item bigint not null,\n"
+				      "\tprimary key" },
+	{ tables_create_sql, "parts", "\t_item bigint not null,\n"
+				      "\t_day date" },
+	{ tables_create_sql, "plain", "!_item" },
+	{ copy_sql, "parts", "_load, _item) from stdin" },
+	{ upsert_sql, "parts", "d._offset desc, d._item\n" },
+	{ upsert_sql, "parts", "\t_item = excluded._item,\n" },
+	{ upsert_sql, "parts", "(excluded._offset, t._item)"
+			       " > (t._offset, excluded._item)" },
+	{ upsert_sql, "plain", "!_item" },
 };
 
 static void check_case(const struct pipeline *pipeline, size_t i)
