@@ -87,6 +87,7 @@ scenario_begin() {
 	[ -z "$run_as" ] || chown -R "$run_as:$run_group" "$work"
 	trap scenario_clean EXIT
 	create_database
+	drop_vhost
 	SLUICE_DATABASE_NAME=s_$name SLUICE_BROKER_VHOST=s_$name
 	export SLUICE_DATABASE_NAME SLUICE_BROKER_VHOST
 	"$bin/sluice" apply >"$work/apply.log" 2>&1 ||
@@ -104,6 +105,14 @@ setting() {
 create_database() {
 	psql -qX "$(setting database_owner_url)" -c "drop database if exists s_$name with (force)" \
 		-c "create database s_$name" >/dev/null
+}
+
+# What an earlier run left in its queues must not come into this one.
+drop_vhost() {
+	printf 'user = "%s:%s"\n' "$(setting admin_user)" \
+		"$(cat "$(setting admin_password_file)")" |
+		curl -sS -K - -o /dev/null -X DELETE \
+			"$(setting broker_api)/api/vhosts/s_$name"
 }
 
 scenario_clean() {
