@@ -59,7 +59,7 @@ fresh() {
 
 setting() {
 	"$bin/sluice" --json config show --show-secrets |
-		sed -n "s/^ *\"$1\": *\"\(.*\)\",\{0,1\}\$/\1/p" | head -n 1
+		sed -n "s/^[[:space:]]*\"$1\":[[:space:]]*\"\(.*\)\",\{0,1\}\$/\1/p" | head -n 1
 }
 
 start_daemons() {
