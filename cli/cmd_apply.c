@@ -17,33 +17,23 @@ struct apply {
 	struct buf said;
 };
 
+static void say_built(void *context, const struct model_info *model)
+{
+	struct migration say = { .said = context };
+
+	migration_say(&say, "model %s.%s: built", model->pipeline, model->name);
+}
+
 /* Models without contents yet, or whose file changed: built from what is
  * there, one by one. */
-static bool build_stale(struct apply *apply, struct err *err)
+static bool build_new(struct apply *apply, struct err *err)
 {
-	struct db_result *stale = NULL;
-	struct migration say = { .said = &apply->said };
 	struct db *db = connect_db(apply->config, &apply->config->owner, false,
 		0, err);
-	bool ok = db != NULL &&
-		db_query(db,
-			"select model from meta.model where state = 'stale'"
-			" and materialized <> 'view' and error is null",
-			0, NULL, &stale, err);
+	const bool ok = db != NULL &&
+		models_build_new(apply->models, db, say_built, &apply->said,
+			err);
 
-	for (size_t i = 0; ok && i < models_count(apply->models); i++) {
-		const struct model_info info = models_info(apply->models, i);
-		char name[160];
-
-		(void)snprintf(name, sizeof(name), "%s.%s", info.pipeline,
-			info.name);
-		for (size_t row = 0; ok && row < db_rows(stale); row++)
-			if (strcmp(db_value(stale, row, 0), name) == 0) {
-				ok = models_build(apply->models, db, name, err);
-				migration_say(&say, "model %s: built", name);
-			}
-	}
-	db_result_free(stale);
 	db_close(db);
 	return ok;
 }
@@ -63,7 +53,7 @@ static bool apply_all(struct apply *apply, bool dry_run, struct err *err)
 	if (dry_run)
 		return topology_plan(apply->config, &apply->set,
 			&apply->topology, err);
-	return build_stale(apply, err) &&
+	return build_new(apply, err) &&
 		topology_apply(apply->config, &apply->set, err);
 }
 

@@ -160,6 +160,19 @@ static bool apply_files(struct migration *migration, struct err *err)
 
 /* -- models ------------------------------------------------------------- */
 
+/* Each step of the models' SQL starts with a line "--- what it does". */
+static void say_steps(struct migration *migration, const char *sql)
+{
+	const char *line = strncmp(sql, "--- ", 4) == 0 ? sql :
+							  strstr(sql, "\n--- ");
+
+	for (; line != NULL; line = strstr(line, "\n--- ")) {
+		line += line[0] == '\n' ? 5 : 4;
+		migration_say(migration, "models: %.*s",
+			(int)strcspn(line, "\n"), line);
+	}
+}
+
 static bool apply_models(struct migration *migration, struct err *err)
 {
 	struct buf sql = { 0 };
@@ -167,8 +180,7 @@ static bool apply_models(struct migration *migration, struct err *err)
 
 	if (ok && sql.len > 0) {
 		ok = migration_run(migration, sql.data, err);
-		migration_say(migration, "models: tables, views and triggers "
-					 "brought up to date");
+		say_steps(migration, sql.data);
 	}
 	buf_clear(&sql);
 	return ok || err_wrap(err, "models");

@@ -55,8 +55,9 @@ bool models_apply_sql(const struct models *models, struct db *db,
 bool models_build(const struct models *models, struct db *db,
 	const char *name, struct err *err) MUST_CHECK;
 
-/* The same for those that are stale; say (may be NULL) hears of each. */
-bool models_build_stale(const struct models *models, struct db *db,
+/* The same for those that were never built; say (may be NULL) hears of each.
+ * What went stale stays so: building it may take long, or fail again. */
+bool models_build_new(const struct models *models, struct db *db,
 	void (*say)(void *context, const struct model_info *model),
 	void *context, struct err *err) MUST_CHECK;
 

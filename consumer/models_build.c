@@ -25,30 +25,28 @@ static bool check_name(const struct models *models, const char *name,
 
 /* -- which ------------------------------------------------------------- */
 
-static bool read_fresh(const struct models *models, struct db *db, bool *fresh,
-	struct err *err)
+/* Flags the models that the query names. */
+static bool read_flags(const struct models *models, struct db *db,
+	const char *sql, bool *flags, struct err *err)
 {
 	struct db_result *result = NULL;
 
-	if (!db_query(db, "select model from meta.model where state = 'fresh'",
-		    0, NULL, &result, err))
+	if (!db_query(db, sql, 0, NULL, &result, err))
 		return false;
 	for (size_t i = 0; i < db_rows(result); i++)
 		for (size_t k = 0; k < models->count; k++)
 			if (strcmp(models->items[k].key,
 				    db_value(result, i, 0)) == 0)
-				fresh[k] = true;
+				flags[k] = true;
 	db_result_free(result);
 	return true;
 }
 
-/* The named ones, what reads them, and before them the stale ones they read:
- * right can only be what was made of what is right. */
-static void choose(const struct models *models, const char *name,
-	const bool *fresh, bool *chosen)
+/* Adds what reads the chosen ones, and the stale ones they read: right can
+ * only be what was made of what is right. */
+static void complete(const struct models *models, const bool *fresh,
+	bool *chosen)
 {
-	for (size_t i = 0; i < models->count; i++)
-		chosen[i] = is_named(&models->items[i], name);
 	model_spread(models, chosen);
 	for (size_t i = models->count; i-- > 0;)
 		for (size_t k = 0; chosen[i] &&
@@ -172,27 +170,9 @@ static bool build(const struct models *models, const struct model *model,
 	return ok;
 }
 
-bool models_build(const struct models *models, struct db *db, const char *name,
-	struct err *err)
-{
-	bool *fresh = calloc(models->count + 1, sizeof(*fresh));
-	bool *chosen = calloc(models->count + 1, sizeof(*chosen));
-	bool ok;
-
-	ok = (fresh != NULL && chosen != NULL) || err_memory(err);
-	ok = ok && check_name(models, name, err) &&
-		read_fresh(models, db, fresh, err);
-	if (ok)
-		choose(models, name, fresh, chosen);
-	for (size_t i = 0; ok && i < models->count; i++)
-		if (chosen[i])
-			ok = build(models, &models->items[i], db, err);
-	free(fresh);
-	free(chosen);
-	return ok;
-}
-
-bool models_build_stale(const struct models *models, struct db *db,
+/* The models of `name`, or where that is NULL those that `which` (SQL) names. */
+static bool build_all(const struct models *models, struct db *db,
+	const char *name, const char *which,
 	void (*say)(void *context, const struct model_info *model),
 	void *context, struct err *err)
 {
@@ -200,12 +180,15 @@ bool models_build_stale(const struct models *models, struct db *db,
 	bool *chosen = calloc(models->count + 1, sizeof(*chosen));
 	bool ok;
 
-	ok = (fresh != NULL && chosen != NULL) || err_memory(err);
-	ok = ok && read_fresh(models, db, fresh, err);
-	for (size_t i = 0; ok && i < models->count; i++)
-		chosen[i] = !fresh[i];
+	ok = ((fresh != NULL && chosen != NULL) || err_memory(err)) &&
+		read_flags(models, db,
+			"select model from meta.model where state = 'fresh'",
+			fresh, err);
+	for (size_t i = 0; ok && name != NULL && i < models->count; i++)
+		chosen[i] = is_named(&models->items[i], name);
+	ok = ok && (name != NULL || read_flags(models, db, which, chosen, err));
 	if (ok)
-		model_spread(models, chosen);
+		complete(models, fresh, chosen);
 	for (size_t i = 0; ok && i < models->count; i++) {
 		const struct model_info info = models_info(models, i);
 
@@ -218,6 +201,23 @@ bool models_build_stale(const struct models *models, struct db *db,
 	free(fresh);
 	free(chosen);
 	return ok;
+}
+
+bool models_build(const struct models *models, struct db *db, const char *name,
+	struct err *err)
+{
+	return check_name(models, name, err) &&
+		build_all(models, db, name, "select model from meta.model",
+			NULL, NULL, err);
+}
+
+bool models_build_new(const struct models *models, struct db *db,
+	void (*say)(void *context, const struct model_info *model),
+	void *context, struct err *err)
+{
+	return build_all(models, db, NULL,
+		"select model from meta.model\n"
+		"where state = 'stale' and error is null", say, context, err);
 }
 
 /* -- comparing --------------------------------------------------------- */

@@ -97,7 +97,7 @@ void test_database_apply(struct test_database *base)
 	read_files(base);
 	migration.models = base->models;
 	must(migrate(&migration, false, &err), &err);
-	must(models_build_stale(base->models, base->owner, NULL, NULL, &err),
+	must(models_build_new(base->models, base->owner, NULL, NULL, &err),
 		&err);
 	buf_clear(&sql);
 	buf_clear(&said);
