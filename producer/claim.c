@@ -46,6 +46,13 @@ bool claim_unchanged(int fd, const struct source *source)
 
 /* -- opening ---------------------------------------------------------- */
 
+static void close_file(struct claim *claim)
+{
+	if (claim->fd >= 0)
+		close(claim->fd);
+	claim->fd = -1;
+}
+
 static bool open_and_judge(struct claim *claim, int root, const char *path,
 	struct err *err)
 {
@@ -111,8 +118,7 @@ void claim_free(struct claim *claim)
 {
 	if (claim == NULL)
 		return;
-	if (claim->fd >= 0)
-		close(claim->fd);
+	close_file(claim);
 	sha256_free(claim->hash);
 	source_free(claim->source);
 	free(claim);
@@ -157,8 +163,10 @@ bool claim_hash(struct claim *claim, size_t max_bytes, bool *done,
 	if (!sha256_end(claim->hash, source->sha256, err))
 		return false;
 	/* in .claimed nobody is waited for: the commit looks once more */
-	return claim->tries > 0 || claim_unchanged(claim->fd, source) ||
-		err_set(err, ERR_REJECT, "it is still being written");
+	if (claim->tries == 0 && !claim_unchanged(claim->fd, source))
+		return err_set(err, ERR_REJECT, "it is still being written");
+	close_file(claim); /* many wait for one commit */
+	return true;
 }
 
 /* -- committing ------------------------------------------------------- */
@@ -228,8 +236,6 @@ static void verify(struct claim *claim, int root, const char *path)
 		return;
 	if (claim->tries >= TRIES_MAX)
 		return; /* the publisher will see that it changes */
-	close(claim->fd);
-	claim->fd = -1;
 	claim->fate = CLAIM_AGAIN;
 	if (!open_and_judge(claim, root, path, &claim->why))
 		put_back(claim, root, path);

@@ -32,7 +32,7 @@ struct claim {
 	struct claim *next; /* the owner's */
 	const struct claim_rules *rules;
 	struct source *source;
-	int fd;
+	int fd;        /* -1 when hashed whole */
 	struct sha256 *hash;
 	uint64_t hashed;
 	int tries;     /* commits so far */

@@ -14,8 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define OPEN_MAX_SOURCES 256 /* of a dataset, claimed and not ended */
-#define BATCH 128            /* claims or ends that share a commit */
+#define OPEN_MAX_SOURCES 1024 /* of a dataset, claimed and not ended */
+#define BATCH 512            /* claims or ends that share a commit */
 #define SLICE ((size_t)8 << 20)  /* bytes hashed of one file in one turn */
 #define TURN_BYTES ((size_t)32 << 20) /* of all files in one turn, about */
 #define RETRY_MS 10000

@@ -23,7 +23,7 @@
 #define BURST 32                    /* messages between two looks at events */
 #define CHECKPOINT_MS 200
 #define LAST_CONFIRMS_MS 2000
-#define QUIET_MS 10000              /* without a nack: the queue is well */
+#define QUIET_MS 60000              /* without a nack: the queue is well */
 #define WAIT_MAX_MS 5000
 
 enum flow {
@@ -267,8 +267,8 @@ static bool collect(struct publisher *p, struct lane *lane, struct err *err)
 		if (last) {
 			log_published(sending);
 			ok = lane_end(p, lane, REPORT_ENDED, err);
-		} else if (clock_now_ms() - sending->reported_ms >=
-			CHECKPOINT_MS)
+		} else if (!sending->ended &&
+			clock_now_ms() - sending->reported_ms >= CHECKPOINT_MS)
 			ok = report_position(p, sending, err);
 	}
 	return ok;

@@ -291,7 +291,7 @@ static bool open_reader(struct sending *sending, struct err *err)
 static bool open_all(struct sending *sending, struct err *err)
 {
 	if (sending->started_ms == 0)
-		sending->started_ms = clock_now_ms();
+		sending->started_ms = sending->reported_ms = clock_now_ms();
 	if (!open_file(sending, err))
 		return false;
 	if (may_resume(sending, err) && open_reader(sending, err))
