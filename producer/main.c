@@ -58,6 +58,10 @@ static bool start(struct daemon *d, struct err *err)
 	const struct config *config = &d->plan->config;
 
 	log_setup(config->log_level, config->log_format);
+	LOG(LOG_INFO, "start", LOG_S("version", SLUICE_VERSION),
+		LOG_S("raw_dir", config->raw_dir),
+		LOG_U("datasets", d->plan->count),
+		LOG_I("pid", getpid()));
 	d->claims = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	d->reports = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	if (d->claims == NULL || d->reports == NULL)
@@ -67,13 +71,7 @@ static bool start(struct daemon *d, struct err *err)
 		return false;
 	d->publisher = publisher_start(d->plan, d->claims, d->reports,
 		d->died, err);
-	if (d->publisher == NULL)
-		return false;
-	LOG(LOG_INFO, "start", LOG_S("version", SLUICE_VERSION),
-		LOG_S("raw_dir", config->raw_dir),
-		LOG_U("datasets", d->plan->count),
-		LOG_I("pid", getpid()));
-	return true;
+	return d->publisher != NULL;
 }
 
 /* -- running ---------------------------------------------------------- */

@@ -135,8 +135,12 @@ static void complain(struct watch *watch, enum log_level level,
 
 	if (!is_new(watch, path, why, which))
 		return;
-	LOG(level, "not_taken", LOG_S("path", path), LOG_S("why", why),
-		LOG_S("remedy", remedy));
+	if (remedy == NULL)
+		LOG(level, "not_taken", LOG_S("path", path),
+			LOG_S("why", why));
+	else
+		LOG(level, "not_taken", LOG_S("path", path),
+			LOG_S("why", why), LOG_S("remedy", remedy));
 }
 
 void watch_refuse(struct watch *watch, const char *path, const char *why)
@@ -145,7 +149,7 @@ void watch_refuse(struct watch *watch, const char *path, const char *why)
 	const bool there = fstatat(watch->root, path, &st,
 		AT_SYMLINK_NOFOLLOW) == 0;
 
-	complain(watch, LOG_WARN, path, why, "", there ? &st : NULL);
+	complain(watch, LOG_WARN, path, why, NULL, there ? &st : NULL);
 }
 
 /* -- watches ---------------------------------------------------------- */
@@ -257,7 +261,7 @@ static bool judge(struct watch *watch, const struct watch_folder *folder,
 			"of the dataset", "rename it, or widen the pattern in "
 			"the pipeline file", NULL);
 	else if (why != NULL)
-		complain(watch, LOG_WARN, path, why, "", st);
+		complain(watch, LOG_WARN, path, why, NULL, st);
 	return matches && why == NULL;
 }
 

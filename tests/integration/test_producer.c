@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 30000
-#define FILES_MAX 64
+#define FILES_MAX 256
 
 static char dir[64];
 static pid_t daemon_pid;
@@ -173,8 +173,9 @@ static void teardown(void)
 
 /* -- the daemon ------------------------------------------------------- */
 
-/* The program beside the one that tests it; its log is appended to. */
-static void exec_daemon(void)
+/* The program beside the one that tests it, watched by strace (as a grandchild,
+ * -D) when inject says what should happen to it; its log is appended to. */
+static void exec_daemon(const char *inject)
 {
 	char self[PATH_MAX] = "", program[PATH_MAX + 32];
 	const int log = open(path_of("log"),
@@ -186,19 +187,29 @@ static void exec_daemon(void)
 		dirname(self));
 	(void)dup2(log, STDERR_FILENO);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* no test outlives us */
-	(void)execl(program, program, "--config", path_of("sluice.yaml"),
-		(char *)NULL);
+	if (inject == NULL)
+		(void)execl(program, program, "--config",
+			path_of("sluice.yaml"), (char *)NULL);
+	else
+		(void)execlp("strace", "strace", "-D", "-f", "-o", "/dev/null",
+			"-e", inject, program, "--config",
+			path_of("sluice.yaml"), (char *)NULL);
 	_exit(127);
 }
 
-static pid_t spawn(void)
+static pid_t spawn_with(const char *inject)
 {
 	const pid_t pid = fork();
 
 	CU_ASSERT_TRUE_FATAL(pid >= 0);
 	if (pid == 0)
-		exec_daemon();
+		exec_daemon(inject);
 	return pid;
+}
+
+static pid_t spawn(void)
+{
+	return spawn_with(NULL);
 }
 
 static void start(void)
@@ -543,6 +554,90 @@ static void unconfirmed_is_sent_again_after_a_kill(void)
 	teardown();
 }
 
+/* True when the process has ended; it can only have been killed then. */
+static bool was_killed(pid_t pid)
+{
+	int status = 0;
+
+	if (waitpid(pid, &status, WNOHANG) != pid)
+		return false;
+	CU_ASSERT_TRUE(WIFSIGNALED(status));
+	return true;
+}
+
+/* Starts the daemon to be killed at the nth such call of a thread; ends it
+ * when it comes through with the file. True when it was killed. */
+static bool kill_at(const char *call, int nth, size_t processed)
+{
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	char inject[64];
+	pid_t pid;
+
+	(void)snprintf(inject, sizeof(inject),
+		"inject=%s:signal=SIGKILL:when=%d", call, nth);
+	pid = spawn_with(inject);
+	while (!was_killed(pid)) {
+		CU_ASSERT_TRUE_FATAL(clock_now_ms() < until);
+		if (count_files("raw/processed") == processed) {
+			(void)kill(pid, SIGTERM);
+			(void)wait_end(pid);
+			return false;
+		}
+		pause_ms(5);
+	}
+	return true;
+}
+
+/* False without strace, or where tracing is forbidden. */
+static bool strace_works(void)
+{
+	const pid_t pid = fork();
+
+	CU_ASSERT_TRUE_FATAL(pid >= 0);
+	if (pid == 0) {
+		(void)execlp("strace", "strace", "-o", "/dev/null", "true",
+			(char *)NULL);
+		_exit(127);
+	}
+	return wait_end(pid) == 0;
+}
+
+/* Each call that changes what outlives the process, the first few times. */
+static void killed_at_any_call_loses_and_doubles_nothing(void)
+{
+	static const char *const calls[] = { "renameat2", "fsync",
+		"fdatasync", "pwrite64", "mkdirat", "openat2", "sendmsg",
+		"sendto", "writev", "recvfrom", "unlink", "ftruncate" };
+	enum { CALLS = sizeof(calls) / sizeof(*calls), TIMES = 5 };
+	struct seen_file files[FILES_MAX];
+	char name[64];
+	size_t dropped = 0, killed = 0;
+
+	if (!strace_works()) {
+		(void)fprintf(stderr, "strace cannot be used: left out\n");
+		return;
+	}
+	setup();
+	for (size_t i = 0; i < (size_t)CALLS * TIMES; i++) {
+		(void)snprintf(name, sizeof(name), "raw/d/%zu.json", i);
+		drop(name, 300, i % 2 == 0);
+		killed += kill_at(calls[i % CALLS], (int)(i / CALLS) + 1,
+			++dropped);
+	}
+	CU_ASSERT_TRUE(killed >= dropped / 3);
+	(void)fprintf(stderr, "killed %zu times\n", killed);
+	start();
+	await_files("raw/processed", dropped);
+	CU_ASSERT_EQUAL(end(SIGKILL), -SIGKILL);
+	take_all();
+	CU_ASSERT_EQUAL(check_tiling(files), dropped);
+	for (size_t i = 0; i < dropped; i++)
+		CU_ASSERT_EQUAL(files[i].next, 300);
+	CU_ASSERT_EQUAL(count_files("raw/d"), 0);
+	forget_seen();
+	teardown();
+}
+
 static void the_second_producer_is_refused(void)
 {
 	setup();
@@ -597,6 +692,8 @@ CU_TestInfo producer_tests[] = {
 		a_missing_queue_holds_files_back },
 	{ "unconfirmed is sent again after a kill",
 		unconfirmed_is_sent_again_after_a_kill },
+	{ "killed at any call loses and doubles nothing",
+		killed_at_any_call_loses_and_doubles_nothing },
 	{ "the second producer is refused", the_second_producer_is_refused },
 	{ "a wrong password is said", a_wrong_password_is_said },
 	{ "a reload is checked first", a_reload_is_checked_first },
