@@ -71,7 +71,7 @@ static void add_rows(struct table *table, const struct status_dataset *at)
 static bool show_datasets(const struct status *status, struct err *err)
 {
 	static const char *const heads[] = { "dataset", ">waiting", ">ignored",
-		">claimed", ">master rows*", ">delta rows*", ">unknown keys",
+		">claimed", ">master rows", ">delta rows", ">unknown keys",
 		"", NULL };
 	struct table table;
 	bool ok;
@@ -97,8 +97,6 @@ static bool show_datasets(const struct status *status, struct err *err)
 	}
 	ok = table_print(&table, 0, err);
 	table_clear(&table);
-	output_line("%s* estimates of PostgreSQL's statistics%s",
-		output_paint(PAINT_DIM), output_paint(PAINT_NONE));
 	return ok;
 }
 
@@ -154,11 +152,13 @@ static void show_load(const struct status *status)
 		output_line("last load   none yet");
 		return;
 	}
-	output_line("last load   %s ago, %" PRId64 " records in %" PRId64
+	output_line("last load   %s ago, %" PRId64 " record%s in %" PRId64
 		" ms: %" PRId64 " inserted, %" PRId64 " updated, %" PRId64
 		" unchanged, %" PRId64 " rejected",
 		output_age(db_int(load, 0, LOAD_SECS), age),
-		db_int(load, 0, LOAD_RECORDS), db_int(load, 0, LOAD_MS),
+		db_int(load, 0, LOAD_RECORDS),
+		db_int(load, 0, LOAD_RECORDS) == 1 ? "" : "s",
+		db_int(load, 0, LOAD_MS),
 		db_int(load, 0, LOAD_INSERTED), db_int(load, 0, LOAD_UPDATED),
 		db_int(load, 0, LOAD_UNCHANGED),
 		db_int(load, 0, LOAD_REJECTED));
@@ -241,8 +241,8 @@ static void put_datasets(struct json *array, const struct status *status)
 		json_put_int(object, "claimed", at->files.claimed);
 		if (!at->known)
 			continue;
-		json_put_int(object, "master_rows_estimate", at->master_rows);
-		json_put_int(object, "delta_rows_estimate", at->delta_rows);
+		json_put_int(object, "master_rows", at->master_rows);
+		json_put_int(object, "delta_rows", at->delta_rows);
 		json_put_int(object, "unknown_keys", at->unknown_keys);
 	}
 }
@@ -365,8 +365,8 @@ const struct cmd cmd_status = {
 "             consumes\n"
 "  datasets   files waiting in the folder, files there whose names are not\n"
 "             taken (ignored), files claimed by the producer; rows of master\n"
-"             and delta (estimates of PostgreSQL's statistics, seconds old);\n"
-"             keys of records that no column takes\n"
+"             and delta as the loads counted them (what was removed since is\n"
+"             not seen); keys of records that no column takes\n"
 "  sources    complete: every record accounted for; arriving: chunks or the\n"
 "             manifest are still to come\n"
 "  records    loaded in the last minute and the last ten\n"
@@ -379,7 +379,7 @@ const struct cmd cmd_status = {
 "--json: time; database and broker {reachable, address, version, error};\n"
 "queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
 "{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
-"master_rows_estimate, delta_rows_estimate, unknown_keys}; sources {waiting,\n"
+"master_rows, delta_rows, unknown_keys}; sources {waiting,\n"
 "claimed, arriving, complete}; lag {oldest_claimed_seconds,\n"
 "oldest_arriving_seconds}; records {last_minute, last_10_minutes}; rejects\n"
 "{total, last_hour {CODE: n}}; stale_models[] {model, error}; last_load\n"

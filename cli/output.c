@@ -25,8 +25,7 @@ const char *output_paint(enum paint paint)
 	static const char *const sequences[] = {
 		[PAINT_NONE] = "\x1b[0m",
 		[PAINT_BOLD] = "\x1b[1m",
-		[PAINT_DIM] = "\x1b[2m",
-		[PAINT_RED] = "\x1b[31m",
+			[PAINT_RED] = "\x1b[31m",
 		[PAINT_GREEN] = "\x1b[32m",
 		[PAINT_YELLOW] = "\x1b[33m",
 	};

@@ -11,8 +11,7 @@
 
 #define OUTPUT_TEXT 64 /* bytes output_bytes and output_age need */
 
-enum paint { PAINT_NONE, PAINT_BOLD, PAINT_DIM, PAINT_RED, PAINT_GREEN,
-	PAINT_YELLOW };
+enum paint { PAINT_NONE, PAINT_BOLD, PAINT_RED, PAINT_GREEN, PAINT_YELLOW };
 
 /* The sequence that starts a colour; "" when standard output is no terminal,
  * NO_COLOR is set or the terminal is dumb. PAINT_NONE ends it. */

@@ -139,14 +139,27 @@ static const char rates_sql[] =
 	") latest\n"
 	"where committed_at > now() - interval '10 minutes'";
 
+/* What the loads counted, not the tables: exact, and no table is read. */
 static const char datasets_sql[] =
-	"select d.dataset,\n"
-	"       coalesce(pg_stat_get_live_tuples(to_regclass(d.master)), 0),\n"
-	"       coalesce((select sum(pg_stat_get_live_tuples(i.inhrelid))\n"
-	"                 from pg_inherits i\n"
-	"                 where i.inhparent = to_regclass(d.delta)), 0),\n"
+	"with counted as (\n"
+	"    select pipeline || '.' || dataset as dataset, inserted, updated,\n"
+	"           unchanged\n"
+	"    from meta.source\n"
+	"    union all\n"
+	"    select s.pipeline || '.' || v.dataset, v.inserted, v.updated,\n"
+	"           v.unchanged\n"
+	"    from meta.derived v\n"
+	"    join meta.source s using (source_id)\n"
+	")\n"
+	"select d.dataset, coalesce(c.master, 0), coalesce(c.delta, 0),\n"
 	"       d.unknown_keys\n"
-	"from meta.dataset d";
+	"from meta.dataset d\n"
+	"left join (\n"
+	"    select dataset, sum(inserted) as master,\n"
+	"           sum(inserted + updated + unchanged) as delta\n"
+	"    from counted\n"
+	"    group by dataset\n"
+	") c using (dataset)";
 
 static const char rejects_sql[] =
 	"select count(*) from meta.reject where resolved_by is null";

@@ -27,7 +27,7 @@ struct status_dataset {
 	const struct dataset *dataset;
 	struct folder_count files;
 	bool known;          /* meta.dataset has it */
-	int64_t master_rows; /* estimates of the statistics collector */
+	int64_t master_rows; /* as the loads counted them */
 	int64_t delta_rows;
 	int64_t unknown_keys;
 };

@@ -278,6 +278,8 @@ test_status() {
 	json_is 'd["sources"]["arriving"]' 0
 	json_is 'd["records"]["last_10_minutes"] > 70' True
 	json_is 'd["rejects"]["total"]' 2
+	json_is '[x["master_rows"] for x in d["datasets"][:2]]' "[39, 20]"
+	json_is '[x["delta_rows"] for x in d["datasets"][:2]]' "[40, 40]"
 	json_is 'd["stale_models"]' '[]'
 	json_is 'd["last_load"]["records"] > 0' True
 }
