@@ -112,11 +112,13 @@ static bool load_ledger(struct db *db, struct paper *paper, struct err *err)
 }
 
 /* Rows of the source in the delta, found by the loads that took its chunks
- * (the delta has an index on _load). */
+ * (the delta has an index on _load). Not when the partition of one of them was
+ * dropped. */
 static bool count_delta(struct db *db, const struct paper *paper,
-	const char *delta, int64_t *count, struct err *err)
+	const char *dataset, const char *delta, int64_t *count, struct err *err)
 {
-	const char *values[] = { text(paper, SOURCE_ID), text(paper, DROP_ID) };
+	const char *values[] = { text(paper, SOURCE_ID), text(paper, DROP_ID),
+		text(paper, PIPELINE), dataset };
 	struct db_result *result = NULL;
 	struct buf sql = { 0 };
 	bool ok;
@@ -125,11 +127,18 @@ static bool count_delta(struct db *db, const struct paper *paper,
 	if (delta[0] == '\0')
 		return true;
 	ok = buf_printf(&sql, err,
-		"select count(*) from %s\n"
-		"where _source = $1::bigint and _load in (\n"
-		"    select load_id from meta.chunk where drop_id = $2::uuid)",
+		"select case when exists (\n"
+		"    select from meta.delta_dropped x\n"
+		"    join meta.chunk c on c.load_id\n"
+		"        between x.first_load and x.last_load\n"
+		"    where x.dataset = $3 || '.' || $4\n"
+		"      and c.drop_id = $2::uuid) then -1 else (\n"
+		"    select count(*) from %s\n"
+		"    where _source = $1::bigint and _load in (\n"
+		"        select load_id from meta.chunk\n"
+		"        where drop_id = $2::uuid)) end",
 		delta);
-	ok = ok && db_query(db, sql.data, 2, values, &result, err);
+	ok = ok && db_query(db, sql.data, 4, values, &result, err);
 	if (ok)
 		*count = db_int(result, 0, 0);
 	db_result_free(result);
@@ -161,7 +170,8 @@ static bool load_derived(struct db *db, struct paper *paper, struct err *err)
 			.rejected = db_int(paper->made, i, D_REJECTED),
 			.reject_rows = db_int(paper->made, i, D_REJECT_ROWS),
 		};
-		ok = count_delta(db, paper, db_value(paper->made, i, D_DELTA),
+		ok = count_delta(db, paper, derived->dataset,
+			db_value(paper->made, i, D_DELTA),
 			&derived->delta_rows, err);
 	}
 	paper->receipt.derived = paper->derived;
@@ -235,8 +245,8 @@ static bool gather(struct db *db, const struct config *config, int64_t id,
 		return err_set(err, ERR_REJECT, "source %s is gone", id_text);
 	load_numbers(paper);
 	return load_ledger(db, paper, err) &&
-		count_delta(db, paper, text(paper, DELTA),
-			&paper->receipt.delta_rows, err) &&
+		count_delta(db, paper, text(paper, DATASET),
+			text(paper, DELTA), &paper->receipt.delta_rows, err) &&
 		load_derived(db, paper, err) &&
 		receipt_judge(&paper->receipt, &paper->judgement, err) &&
 		locate(config, paper, err);

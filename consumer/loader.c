@@ -3,6 +3,7 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "consumer/attempts.h"
+#include "consumer/keep.h"
 #include "consumer/load.h"
 
 #include <pthread.h>
@@ -31,6 +32,7 @@ struct loader {
 	/* the thread's own */
 	struct plan *plan;
 	struct session session;
+	struct keep keep;
 	struct work_rules rules;
 	char name[96];
 	struct work **pending; /* in the order of delivery */
@@ -560,11 +562,12 @@ static void drop_void(struct loader *loader)
 	loader->pending_count = kept;
 }
 
-/* Takes what is waiting, up to a batch; waits for the first. False: the queue
- * is closed. */
+/* Takes what is waiting, up to a batch; waits for the first, or until there is
+ * something to put away. False: the queue is closed. */
 static bool fill_pending(struct loader *loader, struct err *err)
 {
-	int timeout_ms = loader->pending_count == 0 ? -1 : 0;
+	int timeout_ms = loader->pending_count == 0 ?
+		keep_wait_ms(&loader->keep) : 0;
 
 	while (loader->pending_count < PENDING_MAX &&
 		loader->pending_bytes < loader->config->batch_bytes) {
@@ -591,6 +594,7 @@ static void take_plan(struct loader *loader)
 	session_set_plan(&loader->session, plan);
 	plan_free(loader->plan);
 	loader->plan = plan;
+	loader->keep = (struct keep){ 0 };
 	LOG(LOG_INFO, "plan_changed",
 		LOG_U("pipelines", loader->plan->set.count));
 }
@@ -635,8 +639,11 @@ static void *run(void *context)
 		intake_resume(loader->intake);
 	}
 	while (fate_wait(loader->fate, 0) && !fate_ended(loader->fate) &&
-		fill_pending(loader, &err))
+		fill_pending(loader, &err)) {
 		load_pending(loader);
+		if (keep_wait_ms(&loader->keep) == 0)
+			keep_run(&loader->keep, &loader->session);
+	}
 	if (err.kind != ERR_NONE)
 		fate_end(loader->fate, &err);
 	drop_pending(loader, loader->pending_count);

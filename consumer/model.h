@@ -113,7 +113,17 @@ bool model_refresh_sql(const struct model *model, const char *fresh,
 /* delete from the model the rows of $1 tid[]. */
 bool model_vanish_sql(const struct model *model, struct buf *sql,
 	struct err *err) MUST_CHECK;
-/* Inserts all anew. */
+/* Whether it is what counts are kept for when a delta's partition goes. */
+bool model_reads_delta(const struct model *model);
+/* The columns of its table that are not grain, into model->measures. */
+bool model_read_measures(struct model *model, struct db *db, struct err *err)
+	MUST_CHECK;
+/* For one that reads a delta: the rows of dropped partitions and those of a
+ * partition (quoted) become the former. */
+bool model_tally_sql(const struct model *model, const char *partition,
+	struct buf *sql, struct err *err) MUST_CHECK;
+/* Inserts all anew. One that reads a delta must have its measures, here and
+ * below. */
 bool model_build_sql(const struct model *model, struct buf *sql,
 	struct err *err) MUST_CHECK;
 /* Returns one row: rows of the table, rows that differ. */

@@ -426,25 +426,119 @@ bool model_vanish_sql(const struct model *model, struct buf *sql,
 
 /* -- from scratch ------------------------------------------------------ */
 
+bool model_reads_delta(const struct model *model)
+{
+	return model->kind == MODEL_INCREMENTAL && model->sources[0].delta;
+}
+
+/* where model = 'p.m' and select_sha256 = '...' */
+static bool add_tally_key(const struct model *model, struct buf *sql,
+	struct err *err)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_TEXT];
+
+	if (!sha256_once(model->select, strlen(model->select), digest, err))
+		return false;
+	sha256_format(digest, hex);
+	return buf_add_str(sql, "where model = ", err) &&
+		sql_add_literal(sql, model->key, err) &&
+		buf_printf(sql, err, " and select_sha256 = '%s'", hex);
+}
+
+/* The select over a relation instead of the whole delta (NULL), and what was
+ * counted in partitions that are gone. */
+static bool add_with_tally(const struct model *model, const char *relation,
+	struct buf *sql, struct err *err)
+{
+	return buf_add_str(sql, "select ", err) &&
+		add_list(&model->grain, "", "", sql, err) &&
+		add_sums(model, sql, err) &&
+		buf_add_str(sql, "\nfrom (\nselect ", err) &&
+		add_columns(model, sql, err) &&
+		buf_add_str(sql, " from (\n", err) &&
+		(relation != NULL ? add_select(model, relation, sql, err) :
+				    buf_add_str(sql, model->select, err)) &&
+		buf_add_str(sql, "\n) p\nunion all\nselect ", err) &&
+		add_columns(model, sql, err) &&
+		buf_printf(sql, err, "\nfrom (\nselect r.* from meta.tally,\n"
+			"\tjsonb_populate_record(null::%s, counted) r\n",
+			model->relation.quoted) &&
+		add_tally_key(model, sql, err) &&
+		buf_add_str(sql, "\n) t\n) b\ngroup by ", err) &&
+		add_list(&model->grain, "", "", sql, err);
+}
+
+/* All parts see what was there before, so that the deleted rows are counted
+ * once more: in the new ones. */
+bool model_tally_sql(const struct model *model, const char *partition,
+	struct buf *sql, struct err *err)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_TEXT];
+
+	if (!sha256_once(model->select, strlen(model->select), digest, err))
+		return false;
+	sha256_format(digest, hex);
+	return buf_add_str(sql, "with gone as (\ndelete from meta.tally\n", err) &&
+		add_tally_key(model, sql, err) &&
+		buf_add_str(sql, "\n)\ninsert into meta.tally (model, "
+			"select_sha256, counted)\nselect ", err) &&
+		sql_add_literal(sql, model->key, err) &&
+		buf_printf(sql, err, ", '%s', to_jsonb(w)\nfrom (\n", hex) &&
+		add_with_tally(model, partition, sql, err) &&
+		buf_add_str(sql, "\n) w", err);
+}
+
+static bool build_with_tally(const struct model *model, struct buf *sql,
+	struct err *err)
+{
+	return buf_printf(sql, err, "insert into %s (", model->relation.quoted) &&
+		add_columns(model, sql, err) &&
+		buf_add_str(sql, ")\n", err) &&
+		add_with_tally(model, NULL, sql, err);
+}
+
 bool model_build_sql(const struct model *model, struct buf *sql,
 	struct err *err)
 {
+	if (model_reads_delta(model))
+		return build_with_tally(model, sql, err);
 	return buf_printf(sql, err,
 		"insert into %s\nselect * from (\n%s\n) model",
 		model->relation.quoted, model->select);
+}
+
+/* What the model should be, and what it is, column by column. */
+static bool add_truth(const struct model *model, struct buf *sql,
+	struct buf *columns, struct err *err)
+{
+	if (!model_reads_delta(model))
+		return buf_add_str(sql, model->select, err) &&
+			buf_add_char(columns, '*', err);
+	return add_with_tally(model, NULL, sql, err) &&
+		add_columns(model, columns, err);
 }
 
 bool model_verify_sql(const struct model *model, struct buf *sql,
 	struct err *err)
 {
 	const char *relation = model->relation.quoted;
+	struct buf columns = { 0 };
+	bool ok;
 
-	return buf_printf(sql, err,
-		"with model as materialized (\n%s\n)\n"
-		"select (select count(*) from %s),\n"
-		"\t(select count(*) from (\n"
-		"\t\tselect * from model except all table %s) missing)\n"
-		"\t+ (select count(*) from (\n"
-		"\t\ttable %s except all select * from model) surplus)",
-		model->select, relation, relation, relation);
+	ok = buf_add_str(sql, "with model as materialized (\n", err) &&
+		add_truth(model, sql, &columns, err) &&
+		buf_printf(sql, err, "\n)\n"
+			"select (select count(*) from %s),\n"
+			"\t(select count(*) from (\n"
+			"\t\tselect * from model except all\n"
+			"\t\tselect %s from %s) missing)\n"
+			"\t+ (select count(*) from (\n"
+			"\t\tselect %s from %s except all\n"
+			"\t\tselect * from model) surplus)",
+			relation, columns.data, relation, columns.data,
+			relation);
+	buf_clear(&columns);
+	return ok;
 }

@@ -90,4 +90,11 @@ bool models_refresh(const struct models *models, struct db *db,
 	int64_t load_id, const struct models_delta *deltas, size_t count,
 	struct err *err) MUST_CHECK;
 
+/* A partition (quoted; held by meta.delta_hold) of the dataset's delta is
+ * about to be dropped in this transaction: keeps what the models counted in it.
+ * Fails with ERR_RETRY while the database has other models than these. */
+bool models_keep_counts(const struct models *models, struct db *db,
+	const struct dataset *dataset, const char *partition, struct err *err)
+	MUST_CHECK;
+
 #endif

@@ -97,23 +97,45 @@ static bool lock_below(const struct models *models, const struct model *model,
 	return ok;
 }
 
+/* A copy that knows its measures, where the SQL needs them. */
+static bool with_measures(const struct model *model, struct db *db,
+	struct model *copy, struct err *err)
+{
+	*copy = *model;
+	copy->measures = (struct names){ 0 };
+	return !model_reads_delta(model) ||
+		model_read_measures(copy, db, err);
+}
+
+static void forget_measures(struct model *copy)
+{
+	for (size_t i = 0; i < copy->measures.count; i++)
+		free(copy->measures.items[i]);
+	free(copy->measures.items);
+}
+
 static bool fill(const struct model *model, struct db *db, int64_t *rows,
 	struct err *err)
 {
 	struct db_result *result = NULL;
 	struct buf sql = { 0 };
+	struct model copy;
 	bool ok;
 
 	*rows = 0;
 	if (model->kind == MODEL_VIEW)
 		return true;
-	ok = buf_printf(&sql, err, "delete from %s", model->relation.quoted) &&
+	ok = with_measures(model, db, &copy, err) &&
+		buf_printf(&sql, err, "delete from %s",
+			model->relation.quoted) &&
 		db_exec(db, sql.data, err);
 	buf_reset(&sql);
-	ok = ok && model_build_sql(model, &sql, err) &&
+	ok = ok &&
+		model_build_sql(&copy, &sql, err) &&
 		db_query(db, sql.data, 0, NULL, &result, err);
 	if (ok)
 		*rows = db_affected(result);
+	forget_measures(&copy);
 	db_result_free(result);
 	buf_clear(&sql);
 	return ok;
@@ -234,9 +256,11 @@ static bool compare(const struct model *model, struct db *db,
 	const int64_t started = clock_now_ms();
 	struct db_result *result = NULL;
 	struct buf sql = { 0 };
+	struct model copy;
 	bool ok;
 
-	ok = model_verify_sql(model, &sql, err) &&
+	ok = with_measures(model, db, &copy, err) &&
+		model_verify_sql(&copy, &sql, err) &&
 		db_query(db, sql.data, 0, NULL, &result, err);
 	if (ok) {
 		verdict->rows = db_int(result, 0, 0);
@@ -245,6 +269,7 @@ static bool compare(const struct model *model, struct db *db,
 	} else {
 		err_wrap(err, "verify model %s", model->key);
 	}
+	forget_measures(&copy);
 	db_result_free(result);
 	buf_clear(&sql);
 	return ok;
@@ -281,13 +306,35 @@ static bool may_record(struct db *db, bool *may, struct err *err)
 	return ok;
 }
 
+/* Locked before anything is looked at: the moment that is seen has all of a
+ * delta, or the tally of what was dropped. */
+static bool hold_deltas(const struct models *models, struct db *db,
+	const char *name, struct err *err)
+{
+	struct buf sql = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < models->count; i++) {
+		const struct model *model = &models->items[i];
+
+		if (!model_reads_delta(model) || !is_named(model, name))
+			continue;
+		buf_reset(&sql);
+		ok = buf_printf(&sql, err, "lock table %s in access share mode",
+			     model->sources[0].relation.quoted) &&
+			db_exec(db, sql.data, err);
+	}
+	buf_clear(&sql);
+	return ok;
+}
+
 /* Views have nothing of their own to compare. All are seen at one moment,
  * while loads go on. */
 static bool compare_all(const struct models *models, struct db *db,
 	const char *name, struct verdict *verdicts, struct err *err)
 {
 	bool ok = db_exec(db, "begin isolation level repeatable read read only",
-		err);
+		err) && hold_deltas(models, db, name, err);
 
 	for (size_t i = 0; ok && i < models->count; i++)
 		if (models->items[i].kind != MODEL_VIEW &&

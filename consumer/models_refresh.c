@@ -29,7 +29,7 @@ static bool add_measure(struct names *measures, const char *name,
 }
 
 /* The measures are the table's columns that are not grain. */
-static bool read_measures(struct model *model, struct db *db, struct err *err)
+bool model_read_measures(struct model *model, struct db *db, struct err *err)
 {
 	const char *values[] = { model->relation.quoted };
 	struct names *measures = &model->measures;
@@ -67,7 +67,7 @@ bool models_session(struct models *models, struct db *db, struct err *err)
 	buf_clear(&sql);
 	for (size_t i = 0; ok && i < models->count; i++)
 		if (models->items[i].kind == MODEL_INCREMENTAL)
-			ok = read_measures(&models->items[i], db, err);
+			ok = model_read_measures(&models->items[i], db, err);
 	if (!ok && err->exit_code == EXIT_CONFIG)
 		err_wrap(err, "models do not fit the database, run `sluice "
 			"apply`");

@@ -169,6 +169,26 @@ create table meta.model (
 	refreshed_at timestamptz
 ) with (fillfactor = 50);
 
+-- What incremental models that read a delta counted in partitions that were
+-- dropped since: rows of the model. They hold for that select only.
+create table meta.tally (
+	model         text not null,
+	select_sha256 text not null,
+	counted       jsonb not null
+);
+create index tally_model on meta.tally (model, select_sha256);
+
+-- Partitions of deltas that were dropped (delta_keep).
+create table meta.delta_dropped (
+	dataset    text not null,
+	day        date not null,
+	rows       bigint not null,
+	first_load bigint,
+	last_load  bigint,
+	dropped_at timestamptz not null default now()
+);
+create index delta_dropped_dataset on meta.delta_dropped (dataset);
+
 create table meta.model_run (
 	run_id     bigint generated always as identity primary key,
 	model      text not null,
@@ -242,6 +262,112 @@ begin
 		'alter table %s attach partition %s for values from (%L) to (%L)',
 		parent, part, day, day + 1);
 	return part;
+end
+$$;
+
+-- The days of a delta that may go: older than so many days, or without one of
+-- the last so many loads that brought rows. Never today.
+create function meta.delta_due(dataset_name text, keep_days integer,
+	keep_loads bigint)
+returns setof date
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+	parent regclass;
+	oldest bigint;
+	newest bigint;
+	part   record;
+begin
+	select d.delta::regclass into parent
+	from meta.dataset d where d.dataset = dataset_name;
+	if keep_loads is not null then
+		-- from load to load along the index
+		execute format(
+			'with recursive l (id, n) as ('
+			'select max(_load), 1::bigint from %1$s union all '
+			'select (select max(_load) from %1$s where _load < l.id), '
+			'n + 1 from l where l.id is not null and n < %2$s) '
+			'select id from l where n = %2$s',
+			parent, keep_loads) into oldest;
+	end if;
+	for part in
+		select c.oid::regclass as name,
+			to_date(right(c.relname, 8), 'YYYYMMDD') as day
+		from pg_inherits i
+		join pg_class c on c.oid = i.inhrelid
+		where i.inhparent = parent and c.relname ~ '_[0-9]{8}$'
+		order by 2
+	loop
+		exit when part.day >= current_date;
+		if keep_days is not null
+			and part.day < current_date - least(keep_days, 1000000)
+		then
+			return next part.day;
+		elsif oldest is not null then
+			execute format('select coalesce(max(_load), 0) from %s',
+				part.name) into newest;
+			if newest < oldest then
+				return next part.day;
+			end if;
+		end if;
+	end loop;
+end
+$$;
+
+-- A day's partition, held until the transaction ends: nobody writes to it, and
+-- no model is built from the delta meanwhile. Null: it is gone.
+create function meta.delta_hold(dataset_name text, day date)
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+	parent regclass;
+	part   regclass;
+begin
+	select d.delta::regclass into parent
+	from meta.dataset d where d.dataset = dataset_name;
+	if parent is null or day >= current_date then
+		raise exception 'the partition of % for % is not to be dropped',
+			dataset_name, day using errcode = 'object_in_use';
+	end if;
+	perform pg_advisory_xact_lock(hashtextextended(
+		'sluice delta ' || dataset_name, 0));
+	select c.oid into part
+	from pg_inherits i
+	join pg_class c on c.oid = i.inhrelid
+	where i.inhparent = parent and right(c.relname, 9) = to_char(day, '_YYYYMMDD');
+	if part is null then
+		return null;
+	end if;
+	execute format('lock table only %s in share row exclusive mode', parent);
+	execute format('lock table %s in share row exclusive mode', part);
+	return part;
+end
+$$;
+
+-- Drops what delta_hold holds, and notes it. Returns the rows it had.
+create function meta.delta_drop(dataset_name text, day date)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+	part  text := meta.delta_hold(dataset_name, day);
+	total bigint;
+begin
+	if part is null then
+		return 0;
+	end if;
+	execute format('insert into meta.delta_dropped '
+		'(dataset, day, rows, first_load, last_load) '
+		'select $1, $2, count(*), min(_load), max(_load) from %s '
+		'returning rows', part) into total using dataset_name, day;
+	execute format('drop table %s', part);
+	return total;
 end
 $$;
 
@@ -360,22 +486,23 @@ revoke all on all functions in schema meta from public;
 grant usage on schema meta, raw, modelled to sluice_loader;
 grant select, insert, update, delete
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.reject,
-	meta.message, meta.attempt, meta.model_run, meta.test_result
+	meta.message, meta.attempt, meta.tally, meta.model_run, meta.test_result
 	to sluice_loader;
 grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
 grant select, update (state, error, refreshes, changed_rows, refresh_us,
 	refreshed_at) on meta.model to sluice_loader;
-grant select on meta.schema_version to sluice_loader;
+grant select on meta.schema_version, meta.delta_dropped to sluice_loader;
 grant execute on function meta.delta_partition(text, date),
-	meta.models_stale(text[], text), meta.models_lock(text[])
+	meta.delta_due(text, integer, bigint), meta.delta_hold(text, date),
+	meta.delta_drop(text, date), meta.models_stale(text[], text), meta.models_lock(text[])
 	to sluice_loader;
 
 -- The reader sees everything but the bytes of rejects and foreign messages.
 grant usage on schema meta, raw, modelled to sluice_reader;
 grant select
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.attempt,
-	meta.dataset, meta.model, meta.model_run, meta.test_result, meta.schema_version
+	meta.dataset, meta.delta_dropped, meta.tally, meta.model, meta.model_run, meta.test_result, meta.schema_version
 	to sluice_reader;
 grant select (reject_id, source_id, dataset, lo, hi, item, record_no, line, col,
 	code, field, detail, stage, load_id, rejected_at, resolved_by)
