@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WINDOW_BYTES ((size_t)16 << 20)
+#define WINDOW_BYTES ((size_t)8 << 20)
 #define MESSAGE_COST ((size_t)1024) /* beside its bytes */
 #define BURST 32                    /* messages between two looks at events */
 #define CHECKPOINT_MS 200
