@@ -495,7 +495,7 @@ bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,
 {
 	int status;
 
-	if (!broker_writable(broker, err))
+	if (!broker_ackable(broker, err))
 		return err_wrap(err, "acknowledge");
 	watch_enter(&broker->watch, broker_patience_ms(broker));
 	status = amqp_basic_ack(broker->amqp, CHANNEL, tag, multiple);
@@ -509,7 +509,7 @@ bool broker_requeue(struct broker *broker, uint64_t tag, bool multiple,
 {
 	int status;
 
-	if (!broker_writable(broker, err))
+	if (!broker_ackable(broker, err))
 		return err_wrap(err, "give back");
 	watch_enter(&broker->watch, broker_patience_ms(broker));
 	status = amqp_basic_nack(broker->amqp, CHANNEL, tag, multiple, 1);

@@ -571,6 +571,17 @@ bool broker_writable(struct broker *broker, struct err *err)
 		broker->blocked ? broker->blocked_why : "");
 }
 
+bool broker_ackable(struct broker *broker, struct err *err)
+{
+	short ready = 0;
+	bool woken;
+
+	if (!broker->dead &&
+		!poll_for(broker, POLLOUT, -1, 0, &ready, &woken, err))
+		return false;
+	return ready == POLLOUT || broker_writable(broker, err);
+}
+
 /* Reads up to the first event. */
 static bool next(struct broker *broker, struct broker_event *event,
 	struct err *err)

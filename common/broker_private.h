@@ -98,6 +98,9 @@ void broker_release(struct broker *broker);
 bool broker_read(struct broker *broker, struct err *err) MUST_CHECK;
 /* Waits until the socket takes more, reading what arrives meanwhile. */
 bool broker_writable(struct broker *broker, struct err *err) MUST_CHECK;
+/* The same, but nothing is read when the socket takes bytes at once: a
+ * consumer that is slow must not take in more deliveries by acknowledging. */
+bool broker_ackable(struct broker *broker, struct err *err) MUST_CHECK;
 void broker_events_clear(struct broker *broker);
 
 /* -- broker_error.c ---------------------------------------------------- */

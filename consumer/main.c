@@ -5,6 +5,7 @@
 #include "consumer/intake.h"
 #include "consumer/loader.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -37,6 +38,14 @@ static int fail(const struct err *err)
 
 /* -- starting ----------------------------------------------------------- */
 
+/* Message bodies go back to the system when they are freed: glibc would learn
+ * from the first large one to keep the next ones in its arenas. */
+static void set_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	(void)mallopt(M_ARENA_MAX, 2);
+}
+
 /* Blocked before any thread starts: only the descriptor gets them. */
 static bool open_signals(int *fd, struct err *err)
 {
@@ -65,7 +74,7 @@ static bool start(struct daemon *daemon, struct err *err)
 		return false;
 	daemon->deliveries = queue_new(
 		(size_t)config->prefetch * 2 * plan->set.count,
-		(size_t)config->batch_bytes * 2, err);
+		(size_t)config->batch_bytes, err); /* the next batch */
 	if (daemon->deliveries != NULL)
 		daemon->intake = intake_start(config, &plan->set,
 			daemon->deliveries, &daemon->fate, err);
@@ -220,6 +229,7 @@ int main(int argc, char **argv)
 		daemon.options.flags, &err))
 		return fail(&err);
 	log_setup(daemon.config.log_level, daemon.config.log_format);
+	set_memory();
 	code = serve(&daemon);
 	config_clear(&daemon.config);
 	return code;

@@ -514,6 +514,15 @@ static bool overflowed(const struct watch *watch)
 	return false;
 }
 
+/* There is nothing to scan: what was settling is gone, too. */
+static void forget_waiting(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->folder_count; i++) {
+		seen_scan_begin(watch->folders[i].seen);
+		seen_scan_end(watch->folders[i].seen);
+	}
+}
+
 static bool scan_all(struct watch *watch, struct err *err)
 {
 	bool ok = true;
@@ -521,8 +530,10 @@ static bool scan_all(struct watch *watch, struct err *err)
 	watch->wanted = false;
 	watch->scan_ms = clock_now_ms();
 	watch->next_scan_ms = watch->scan_ms + watch->options.rescan_ms;
-	if (!follow_root(watch))
+	if (!follow_root(watch)) {
+		forget_waiting(watch);
 		return true;
+	}
 	(void)log_repeat_clear(&watch->no_root);
 	watch->scan++;
 	note_left_alone(watch);

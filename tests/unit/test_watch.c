@@ -353,6 +353,31 @@ static void another_raw_dir_is_followed(void)
 	teardown();
 }
 
+/* A file that was settling must not have us look for it without a pause. */
+static void missing_raw_dir_is_waited_for(void)
+{
+	char away[128], path[512], target[512];
+
+	setup(1);
+	put("one.hard");
+	path_of(target, sizeof(target), "one.hard");
+	path_of(path, sizeof(path), "events/a.json");
+	CU_ASSERT_EQUAL(link(target, path), 0);
+	CU_ASSERT_EQUAL(unlink(target), 0);
+	watch_rescan(watch);
+	step();
+	(void)snprintf(away, sizeof(away), "%s/away", dir);
+	CU_ASSERT_EQUAL(rename(raw, away), 0);
+	(void)poll(NULL, 0, 10);
+	step();
+	step();
+	CU_ASSERT_TRUE(watch_timeout_ms(watch) > 1000);
+	CU_ASSERT_EQUAL(rename(away, raw), 0);
+	watch_rescan(watch);
+	check_comes(0, "events/a.json");
+	teardown();
+}
+
 static void removed_folder_is_made_again(void)
 {
 	char path[512];
@@ -410,6 +435,7 @@ CU_TestInfo watch_tests[] = {
 		old_files_are_taken_at_the_start },
 	{ "an overflow loses nothing", overflow_loses_nothing },
 	{ "another raw_dir is followed", another_raw_dir_is_followed },
+	{ "a missing raw_dir is waited for", missing_raw_dir_is_waited_for },
 	{ "a removed folder is made again", removed_folder_is_made_again },
 	{ "any event bytes are survived", any_event_bytes_are_survived },
 	CU_TEST_INFO_NULL,
