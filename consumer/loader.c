@@ -19,6 +19,7 @@
 #define SUSPECT_DEATHS 2   /* died with others that often: tried alone */
 #define POISON_DEATHS 5    /* died alone that often: rejected whole */
 #define HOPELESS_DEATHS 7  /* even that killed us: rejected unread */
+#define PLAN_GAP_MS 5000   /* between two looks for a dataset that is new */
 #define GENERATION_PAST UINT64_MAX /* no connection will ever have it */
 
 struct loader {
@@ -41,6 +42,7 @@ struct loader {
 	struct backoff backoff;
 	struct log_repeat trouble;
 	int64_t trouble_since; /* 0: all is well */
+	int64_t look_ms;       /* when the plan may be read again */
 };
 
 enum verdict {
@@ -306,14 +308,56 @@ static bool read_works(struct loader *loader, struct work **works,
 	return true;
 }
 
+static void use_plan(struct loader *loader, struct plan *plan)
+{
+	session_close(&loader->session); /* the models have changed */
+	session_set_plan(&loader->session, plan);
+	plan_free(loader->plan);
+	loader->plan = plan;
+	loader->keep = (struct keep){ 0 };
+	LOG(LOG_INFO, "plan_changed",
+		LOG_U("pipelines", loader->plan->set.count));
+}
+
+static bool any_unknown(struct work *const *works, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (works[i]->dataset == NULL && works[i]->kind != WORK_ASIDE)
+			return true;
+	return false;
+}
+
+/* The producer may know of a dataset before we were told: the files are read
+ * again before anything is rejected for its name. */
+static void look_for_datasets(struct loader *loader, struct work **works,
+	size_t count)
+{
+	struct err err = { 0 };
+	struct plan *plan;
+
+	if (!any_unknown(works, count) || clock_now_ms() < loader->look_ms)
+		return;
+	loader->look_ms = clock_now_ms() + PLAN_GAP_MS;
+	plan = plan_read(loader->config, &err);
+	if (plan == NULL) {
+		log_err(LOG_ERROR, "reload_refused", &err);
+		return;
+	}
+	use_plan(loader, plan);
+	for (size_t i = 0; i < count; i++)
+		work_find_dataset(works[i], &loader->plan->set);
+}
+
 /* Out of memory while reading: the end. */
 static bool read_or_end(struct loader *loader, struct work **works,
 	size_t count)
 {
 	struct err err = { 0 };
 
-	if (read_works(loader, works, count, &err))
+	if (read_works(loader, works, count, &err)) {
+		look_for_datasets(loader, works, count);
 		return true;
+	}
 	fate_end(loader->fate, &err);
 	return false;
 }
@@ -588,15 +632,8 @@ static void take_plan(struct loader *loader)
 {
 	struct plan *plan = atomic_exchange(&loader->next_plan, NULL);
 
-	if (plan == NULL)
-		return;
-	session_close(&loader->session); /* the models have changed */
-	session_set_plan(&loader->session, plan);
-	plan_free(loader->plan);
-	loader->plan = plan;
-	loader->keep = (struct keep){ 0 };
-	LOG(LOG_INFO, "plan_changed",
-		LOG_U("pipelines", loader->plan->set.count));
+	if (plan != NULL)
+		use_plan(loader, plan);
 }
 
 static void load_pending(struct loader *loader)

@@ -26,8 +26,14 @@ static const char shop_yaml[] =
 	"      - { name: id, type: text, max_length: 50 }\n"
 	"      - { name: name, type: text, max_length: 10 }\n"
 	"      - { name: n, type: integer }\n"
-	"      - { name: at, type: timestamp }\n"
-	"models: []\n";
+	"      - { name: at, type: timestamp }\n";
+static const char more_yaml[] =
+	"  more:\n"
+	"    source: { directory: more }\n"
+	"    table: raw.more\n"
+	"    key: [id]\n"
+	"    columns:\n"
+	"      - { name: id, type: text, max_length: 50 }\n";
 
 static struct {
 	struct test_database base;
@@ -50,18 +56,15 @@ static void must(bool ok, const struct err *err)
 
 /* -- settings ----------------------------------------------------------- */
 
-static void write_pipeline(void)
+static void write_pipeline(const char *more)
 {
 	char path[128];
 	FILE *file;
 
-	(void)snprintf(rig.folder, sizeof(rig.folder),
-		"/tmp/sluice-rig-XXXXXX");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(rig.folder));
 	(void)snprintf(path, sizeof(path), "%s/shop.yaml", rig.folder);
 	file = fopen(path, "w");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	(void)fputs(shop_yaml, file);
+	(void)fprintf(file, "%s%smodels: []\n", shop_yaml, more);
 	CU_ASSERT_EQUAL(fclose(file), 0);
 }
 
@@ -396,10 +399,19 @@ void rig_make(void)
 	if (rig.base.owner != NULL) /* a test before this one failed half-way */
 		rig_drop();
 	log_setup(LOG_ERROR, LOG_LOGFMT);
-	write_pipeline();
+	(void)snprintf(rig.folder, sizeof(rig.folder),
+		"/tmp/sluice-rig-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(rig.folder));
+	write_pipeline("");
 	test_database_open(&rig.base, "rig", rig.folder, NULL);
 	set_up();
 	make_queues();
+}
+
+void rig_add_dataset(void)
+{
+	write_pipeline(more_yaml);
+	test_database_apply(&rig.base);
 }
 
 void rig_drop(void)

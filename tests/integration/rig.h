@@ -17,6 +17,8 @@ void rig_make(void);
 void rig_start_consumer(void);
 /* Politely, as TERM does. */
 void rig_stop_consumer(void);
+/* The dataset `more` (id) is added to the file and applied. */
+void rig_add_dataset(void);
 /* Stops the consumer, drops database and queues. */
 void rig_drop(void);
 

@@ -179,6 +179,20 @@ static void what_cannot_be_loaded_is_kept(void)
 	rig_drop();
 }
 
+static void a_dataset_added_meanwhile_is_found(void)
+{
+	rig_make();
+	rig_start_consumer();
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_await(MASTER_ROWS, 2);
+	rig_add_dataset();
+	rig_publish_json("more", "[{\"id\":\"a\"},{\"id\":\"b\"}]");
+	rig_await("select count(*) from raw.more", 2);
+	rig_check("select count(*) from meta.reject", 0);
+	check_all_acknowledged();
+	rig_drop();
+}
+
 static void an_overlap_is_set_aside(void)
 {
 	rig_make();
@@ -449,6 +463,8 @@ CU_TestInfo consumer_tests[] = {
 		bad_records_cost_themselves_only },
 	{ "foreign JSON is taken", foreign_json_is_taken },
 	{ "what cannot be loaded is kept", what_cannot_be_loaded_is_kept },
+	{ "a dataset added meanwhile is found",
+		a_dataset_added_meanwhile_is_found },
 	{ "an overlap is set aside", an_overlap_is_set_aside },
 	{ "a record the database refuses is found",
 		a_record_the_database_refuses_is_found },
