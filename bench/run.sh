@@ -12,6 +12,8 @@ set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 bin=${SLUICE_BIN:-$top/build/release/bin}
+# shellcheck source=tests/support/settings.sh
+. "$top/tests/support/settings.sh"
 rounds=3 records=1000000 big=no
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -48,18 +50,13 @@ stop_daemons() {
 fresh() {
 	stop_daemons
 	unset SLUICE_DATABASE_NAME
-	psql -qX "$(setting database_owner_url)" -c "create database $1" >/dev/null
+	psql_at "$(setting database_owner_url)" -c "create database $1" >/dev/null
 	export SLUICE_DATABASE_NAME=$1 SLUICE_BROKER_VHOST=$1
 	export SLUICE_RAW_DIR=$work/$1/raw SLUICE_STATE_FILE=$work/$1/state/p.db
 	export SLUICE_PROCESSED_DIR=$work/$1/raw/processed
 	export SLUICE_FAILED_DIR=$work/$1/raw/failed
 	mkdir -p "$SLUICE_RAW_DIR/events" "$work/$1/state"
 	"$bin/sluice" apply >/dev/null
-}
-
-setting() {
-	"$bin/sluice" --json config show --show-secrets |
-		sed -n "s/^[[:space:]]*\"$1\":[[:space:]]*\"\(.*\)\",\{0,1\}\$/\1/p" | head -n 1
 }
 
 start_daemons() {
@@ -71,7 +68,7 @@ start_daemons() {
 }
 
 q() {
-	psql -qXAt "$(setting database_owner_url)" -c "$1"
+	psql_at "$(setting database_owner_url)" -c "$1"
 }
 
 # whole_path FILE: seconds from the rename until the source is complete,

@@ -119,7 +119,7 @@ test_settings() {
 	json_is '":" in d["amqp_url"].split("@")[0][7:]' False
 	exits 0 --json config show --show-secrets
 	json_is '":" in d["amqp_url"].split("@")[0][7:]' True
-	check "database_url works" "$(psql -qXAt "$reader_url" -c 'select 1')" 1
+	check "database_url works" "$(psql_at "$reader_url" -c 'select 1')" 1
 	exits 0 config check
 	exits 64 --set nosuch=1 config check
 	exits 78 --config "$work/nosuch.yaml" config check
@@ -204,7 +204,7 @@ test_sample() {
 	exits 0 receipt "$(json 'd["receipts"][0]["drop_id"]')"
 	exits 1 receipt nosuch.json
 	check "34 rows are modelled" \
-		"$(psql -qXAt "$reader_url" -c 'select count(*) from modelled.fact_events')" 34
+		"$(psql_at "$reader_url" -c 'select count(*) from modelled.fact_events')" 34
 }
 
 same_name_again() {
@@ -264,7 +264,7 @@ test_rejects() {
 }
 
 denied() {
-	! psql -qXAt "$reader_url" -c 'select bytes from meta.reject' >/dev/null 2>&1
+	! psql_at "$reader_url" -c 'select bytes from meta.reject' >/dev/null 2>&1
 }
 
 test_status() {

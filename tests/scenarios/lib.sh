@@ -15,6 +15,8 @@ servers=${SLUICE_TEST_DIR:-$top/build/dev/services}
 shared=$top/../shared/data
 checks=0
 failures=0
+# shellcheck source=tests/support/settings.sh
+. "$top/tests/support/settings.sh"
 deadline_secs=${SLUICE_TEST_DEADLINE:-60}
 
 note() {
@@ -95,15 +97,8 @@ scenario_begin() {
 	owner_url=$(setting database_owner_url)
 }
 
-# setting NAME: a value of `sluice config show --json --show-secrets`
-setting() {
-	"$bin/sluice" --json config show --show-secrets |
-		sed -n "s/^[[:space:]]*\"$1\":[[:space:]]*\"\(.*\)\",\{0,1\}\$/\1/p" |
-		head -n 1
-}
-
 create_database() {
-	psql -qX "$(setting database_owner_url)" -c "drop database if exists s_$name with (force)" \
+	psql_at "$(setting database_owner_url)" -c "drop database if exists s_$name with (force)" \
 		-c "create database s_$name" >/dev/null
 }
 
@@ -130,7 +125,7 @@ scenario_clean() {
 
 drop_database() {
 	unset SLUICE_DATABASE_NAME
-	psql -qX "$(setting database_owner_url)" \
+	psql_at "$(setting database_owner_url)" \
 		-c "drop database if exists s_$name with (force)" \
 		>/dev/null 2>&1 || true
 }
@@ -142,7 +137,7 @@ scenario_end() {
 
 # q SQL: one value or lines, unaligned, as the owner
 q() {
-	psql -qXAt -F '|' "$owner_url" -c "$1"
+	psql_at "$owner_url" -F '|' -c "$1"
 }
 
 producer_start() {
