@@ -60,8 +60,9 @@ void sending_free(struct sending *sending); /* NULL is fine */
 #define SENDING_GIVES 3
 
 /* Reads on: gives the next messages, in order, to the caller; none is no end.
- * On failure none are given. ERR_RETRY: try again after a while. ERR_REJECT: nothing more can be sent of
- * this source, gone tells whether for want of a file. */
+ * On failure none are given. ERR_RETRY: try again after a while. ERR_REJECT:
+ * nothing more can be sent of this source, gone tells whether for want of a
+ * file. */
 bool sending_next(struct sending *sending,
 	struct outgoing *given[SENDING_GIVES], size_t *count, struct err *err)
 	MUST_CHECK;

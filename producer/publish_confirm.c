@@ -1,0 +1,175 @@
+/* publish_confirm.c - what the broker answers, and what the keeper hears. */
+#include "producer/publish_private.h"
+#include "common/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECKPOINT_MS 200
+#define QUIET_MS 60000 /* without a nack: the queue is well */
+
+/* -- reports ---------------------------------------------------------- */
+
+bool publish_report(struct publisher *p, const struct report *what,
+	struct err *err)
+{
+	struct report *copy = malloc(sizeof(*copy));
+
+	if (copy == NULL) {
+		source_free(what->source);
+		return err_memory(err);
+	}
+	*copy = *what;
+	if (queue_push(p->reports, copy, 1, what->source == NULL ? 0 : -1))
+		return true;
+	free(copy);
+	source_free(what->source);
+	return what->source == NULL ||
+		err_stop(err, EXIT_BUG, "the keeper takes no reports");
+}
+
+bool publish_position(struct publisher *p, struct sending *sending,
+	struct err *err)
+{
+	sending->reported_ms = clock_now_ms();
+	return publish_report(p, &(struct report){ .kind = REPORT_POSITION,
+		.drop = sending->source->drop,
+		.position = sending->source->position }, err);
+}
+
+static void log_published(const struct sending *sending)
+{
+	const struct source *source = sending->source;
+	const struct reader_position *at = &source->position;
+
+	if (sending->failed)
+		LOG(LOG_WARN, "remainder_rejected",
+			LOG_S("source", source->name),
+			LOG_S("code", sending->code),
+			LOG_S("why", sending->reason));
+	LOG(LOG_INFO, "published", LOG_S("source", source->name),
+		LOG_U("records", at->records), LOG_U("chunks", at->chunks),
+		LOG_U("rejects", at->rejects), LOG_U("bytes", source->size),
+		LOG_I("ms", clock_now_ms() - sending->started_ms));
+	if (at->records == 0)
+		LOG(LOG_WARN, "empty_source", LOG_S("source", source->name),
+			LOG_S("why", "there is no record in the file"));
+}
+
+/* -- confirms --------------------------------------------------------- */
+
+static void lane_flows(struct lane *lane)
+{
+	if (lane->flow == PROBING) {
+		lane->flow = FLOWING;
+		backoff_reset(&lane->backoff);
+	}
+	if (clock_now_ms() - lane->nacked_ms > QUIET_MS &&
+		log_repeat_clear(&lane->full) > 0)
+		LOG(LOG_INFO, "queue_takes_again",
+			LOG_S("pipeline", lane->pipeline));
+	if (log_repeat_clear(&lane->missing) > 0)
+		LOG(LOG_INFO, "queue_is_back",
+			LOG_S("pipeline", lane->pipeline));
+}
+
+static void on_settled(struct window_item *item, enum window_fate fate,
+	void *arg)
+{
+	struct lane *lane = (struct lane *)item->lane;
+
+	(void)arg;
+	if (fate == WINDOW_CONFIRMED) {
+		lane_flows(lane);
+		return;
+	}
+	if (fate == WINDOW_RETURNED && log_repeat_due(&lane->missing))
+		LOG(LOG_ERROR, "queue_missing",
+			LOG_S("pipeline", lane->pipeline),
+			LOG_S("why", "no queue takes its messages"),
+			LOG_S("remedy", "run `sluice apply`"));
+	lane->nacked_ms = clock_now_ms();
+	if (fate == WINDOW_NACKED && log_repeat_due(&lane->full))
+		LOG(LOG_WARN, "queue_full", LOG_S("pipeline", lane->pipeline),
+			LOG_S("why", "the broker refuses messages for now; "
+				"files wait"));
+	if (lane->flow != WAITING)
+		lane_wait(lane);
+}
+
+/* The confirmed prefix of one lane leaves the window. */
+static bool collect(struct publisher *p, struct lane *lane, struct err *err)
+{
+	struct window_item *item;
+	bool ok = true;
+
+	while (ok && (item = window_take(p->window, &lane->window)) != NULL) {
+		struct outgoing *message = (struct outgoing *)item;
+		struct sending *sending = message->sending;
+		const bool last = message->last;
+
+		sending->source->position = message->after;
+		outgoing_free(message);
+		if (last) {
+			log_published(sending);
+			ok = lane_end(p, lane, REPORT_ENDED, err);
+		} else if (!sending->ended &&
+			clock_now_ms() - sending->reported_ms >= CHECKPOINT_MS)
+			ok = publish_position(p, sending, err);
+	}
+	return ok;
+}
+
+static bool settle(struct publisher *p, const struct broker_event *event,
+	struct err *err)
+{
+	bool ok = true;
+
+	(void)window_settle(p->window, event->tag, event->multiple,
+		event->kind == BROKER_ACKED, on_settled, p);
+	for (struct lane *lane = p->lanes; ok && lane != NULL;
+		lane = lane->next)
+		ok = collect(p, lane, err);
+	if (event->kind == BROKER_ACKED)
+		backoff_reset(&p->backoff);
+	return ok;
+}
+
+static bool has_id(const struct window_item *item, const void *id)
+{
+	return strcmp(((const struct outgoing *)item)->id, id) == 0;
+}
+
+bool publish_event(struct publisher *p, const struct broker_event *event,
+	struct err *err)
+{
+	struct window_item *item;
+
+	switch (event->kind) {
+	case BROKER_ACKED:
+	case BROKER_NACKED:
+		return settle(p, event, err);
+	case BROKER_RETURNED:
+		item = window_find(p->window, has_id, event->text);
+		if (item != NULL)
+			item->returned = true;
+		break;
+	case BROKER_BLOCKED:
+		p->blocked = true;
+		LOG(LOG_WARN, "blocked", LOG_S("why", event->text),
+			LOG_S("remedy", "the broker is short of memory or "
+				"disk; files wait until it is not"));
+		break;
+	case BROKER_UNBLOCKED:
+		p->blocked = false;
+		LOG(LOG_INFO, "unblocked", LOG_S("why", ""));
+		break;
+	case BROKER_DELIVERED:
+		delivery_free(event->delivery);
+		break;
+	case BROKER_NOTHING:
+	case BROKER_CANCELLED:
+		break;
+	}
+	return true;
+}

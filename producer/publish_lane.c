@@ -1,0 +1,264 @@
+/* publish_lane.c - datasets in turn: their files are read and sent. */
+#include "producer/publish_private.h"
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_COST ((size_t)1024) /* beside its bytes */
+#define BURST 32                    /* messages between two looks at events */
+
+/* -- lanes ------------------------------------------------------------ */
+
+static struct lane *lane_new(const struct source *source, const char *key,
+	struct err *err)
+{
+	struct lane *lane = calloc(1, sizeof(*lane));
+
+	if (lane != NULL) {
+		lane->key = strdup(key);
+		lane->pipeline = strdup(source->pipeline);
+		lane->backoff = (struct backoff){ .base_ms = 100,
+			.ceiling_ms = 10000 };
+	}
+	if (lane == NULL || lane->key == NULL || lane->pipeline == NULL) {
+		(void)err_memory(err);
+		if (lane != NULL) {
+			free(lane->key);
+			free(lane->pipeline);
+		}
+		free(lane);
+		return NULL;
+	}
+	return lane;
+}
+
+static struct lane *lane_of(struct publisher *p, const struct source *source,
+	struct err *err)
+{
+	char key[256];
+	struct lane *lane = p->lanes;
+
+	(void)snprintf(key, sizeof(key), "%s.%s", source->pipeline,
+		source->dataset);
+	while (lane != NULL && strcmp(lane->key, key) != 0)
+		lane = lane->next;
+	if (lane != NULL)
+		return lane;
+	lane = lane_new(source, key, err);
+	if (lane != NULL) {
+		lane->next = p->lanes;
+		p->lanes = lane;
+	}
+	return lane;
+}
+
+bool publish_take(struct publisher *p, struct source *source,
+	struct err *err)
+{
+	struct lane *lane = lane_of(p, source, err);
+	struct sending *sending = lane == NULL ? NULL :
+		sending_new(source, p->plan->config.raw_dir, err);
+
+	if (sending == NULL) {
+		source_free(source);
+		return false;
+	}
+	if (lane->last != NULL)
+		lane->last->next = sending;
+	else
+		lane->first = sending;
+	lane->last = sending;
+	if (lane->reading == NULL)
+		lane->reading = sending;
+	return true;
+}
+
+void lane_wait(struct lane *lane)
+{
+	lane->flow = WAITING;
+	lane->due_ms = clock_now_ms() + backoff_next_ms(&lane->backoff);
+}
+
+bool lane_end(struct publisher *p, struct lane *lane,
+	enum report_kind kind, struct err *err)
+{
+	struct sending *sending = lane->first;
+	struct source *source = sending_take_source(sending);
+
+	lane->first = sending->next;
+	if (lane->first == NULL)
+		lane->last = NULL;
+	if (lane->reading == sending)
+		lane->reading = sending->next;
+	source->failed = sending->failed;
+	sending_free(sending);
+	return publish_report(p, &(struct report){ .kind = kind,
+		.drop = source->drop, .position = source->position,
+		.source = source }, err);
+}
+
+/* -- sending ---------------------------------------------------------- */
+
+/* Nothing more can be sent of the source that is being read. What is in the
+ * window of it stays: it is the lane's first only when all that is gone. */
+static bool abandon(struct publisher *p, struct lane *lane,
+	const struct err *why, struct err *err)
+{
+	struct sending *sending = lane->reading;
+
+	if (sending != lane->first || lane->window.first != NULL) {
+		lane_wait(lane); /* until the ones before have left */
+		return true;
+	}
+	LOG(LOG_ERROR, sending->gone ? "source_gone" : "source_given_up",
+		LOG_S("source", sending->source->name),
+		LOG_S("why", why->text), LOG_U("sent_to",
+			sending->source->position.offset));
+	sending->failed = true;
+	return lane_end(p, lane, sending->gone ? REPORT_LOST : REPORT_ENDED,
+		err);
+}
+
+static bool reading_failed(struct publisher *p, struct lane *lane,
+	struct err *why, struct err *err)
+{
+	if (why->kind == ERR_REJECT)
+		return abandon(p, lane, why, err);
+	if (why->kind != ERR_RETRY) {
+		*err = *why;
+		return false;
+	}
+	if (log_repeat_due(&lane->unreadable))
+		LOG(LOG_WARN, "read_failed",
+			LOG_S("source", lane->reading->source->name),
+			LOG_S("err", why->text));
+	lane_wait(lane);
+	return true;
+}
+
+/* Reads on in the lane's file; what comes waits in the window. */
+static bool lane_read(struct publisher *p, struct lane *lane, struct err *err)
+{
+	struct sending *sending = lane->reading;
+	struct outgoing *given[SENDING_GIVES];
+	struct err why = { 0 };
+	size_t count;
+
+	if (!sending_next(sending, given, &count, &why))
+		return reading_failed(p, lane, &why, err);
+	if (log_repeat_clear(&lane->unreadable) > 0)
+		backoff_reset(&lane->backoff);
+	for (size_t i = 0; i < count; i++)
+		window_add(p->window, &lane->window, &given[i]->window,
+			given[i]->body.len + given[i]->envelope.index.len +
+			MESSAGE_COST);
+	if (sending->ended)
+		lane->reading = sending->next;
+	return true;
+}
+
+static bool send_item(struct publisher *p, struct lane *lane,
+	struct window_item *item, struct err *err)
+{
+	struct outgoing *outgoing = (struct outgoing *)item;
+	struct message message = { 0 };
+	uint64_t tag;
+
+	envelope_encode(&outgoing->envelope, outgoing->id, &message);
+	message.exchange = EXCHANGE;
+	message.routing_key = lane->key;
+	message.user_id = p->user;
+	message.body = outgoing->body;
+	if (!broker_publish(p->broker, &message, &tag, err))
+		return false;
+	window_sent(p->window, item, tag);
+	return true;
+}
+
+/* True when the lane has something to do now. */
+static bool lane_ready(const struct publisher *p, struct lane *lane)
+{
+	if (lane->flow == WAITING && clock_now_ms() >= lane->due_ms)
+		lane->flow = lane->window.unsent > 0 ? PROBING : FLOWING;
+	else if (lane->flow != FLOWING)
+		return false;
+	return lane->window.unsent > 0 || (lane->reading != NULL &&
+		window_room(p->window, &lane->window));
+}
+
+/* A message of the lane, or a step towards one. */
+static bool lane_serve(struct publisher *p, struct lane *lane,
+	struct err *err)
+{
+	struct window_item *item = window_unsent(&lane->window);
+
+	if (item == NULL)
+		return lane_read(p, lane, err);
+	return send_item(p, lane, item, err);
+}
+
+static struct lane *next_ready(struct publisher *p)
+{
+	struct lane *lane = p->turn != NULL ? p->turn : p->lanes;
+	const struct lane *start = lane;
+
+	if (lane == NULL)
+		return NULL;
+	do {
+		if (lane_ready(p, lane)) {
+			p->turn = lane->next;
+			return lane;
+		}
+		lane = lane->next != NULL ? lane->next : p->lanes;
+	} while (lane != start);
+	return NULL;
+}
+
+bool publish_burst(struct publisher *p, bool *more, struct err *err)
+{
+	struct lane *lane = NULL;
+
+	*more = false;
+	if (p->blocked)
+		return true;
+	for (int i = 0; i < BURST; i++) {
+		lane = window_open(p->window) ? next_ready(p) : NULL;
+		if (lane == NULL)
+			return true;
+		if (!lane_serve(p, lane, err))
+			return false;
+	}
+	*more = true;
+	return true;
+}
+
+/* -- clearing up ------------------------------------------------------ */
+
+static void clear_lane(struct publisher *p, struct lane *lane)
+{
+	struct window_item *item;
+
+	while ((item = window_drop(p->window, &lane->window)) != NULL)
+		outgoing_free((struct outgoing *)item);
+	while (lane->first != NULL) {
+		struct sending *sending = lane->first;
+
+		lane->first = sending->next;
+		sending_free(sending);
+	}
+	free(lane->key);
+	free(lane->pipeline);
+	free(lane);
+}
+
+void lanes_clear(struct publisher *p)
+{
+	while (p->lanes != NULL) {
+		struct lane *lane = p->lanes;
+
+		p->lanes = lane->next;
+		clear_lane(p, lane);
+	}
+}
