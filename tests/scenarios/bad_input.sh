@@ -114,7 +114,9 @@ peak_mib() { # PID
 	awk '/^VmHWM/ { printf "%d", $2 / 1024 }' "/proc/$1/status"
 }
 note "peak memory: producer $(peak_mib "$producer_pid") MiB, consumer $(peak_mib "$consumer_pid") MiB"
-check "the producer's memory is bounded by max_record_bytes, not by the line" \
-	"$([ "$(peak_mib "$producer_pid")" -lt 64 ] && echo yes)" yes
+# the sanitizers' own memory would hide ours
+[ "${SLUICE_TEST_PRESET:-dev}" = asan ] ||
+	check "the producer's memory is bounded by max_record_bytes, not by the line" \
+		"$([ "$(peak_mib "$producer_pid")" -lt 64 ] && echo yes)" yes
 check_invariants
 scenario_end
