@@ -39,6 +39,12 @@ begin() { # BEHAVIOUR
 	log=$work/log/$1.log
 }
 
+# Sets child: the daemon's id, which is written just after it is started.
+find_child() { # BEHAVIOUR
+	wait_for 10 test -s "$work/run/$1.child.pid"
+	child=$(cut -d' ' -f1 "$work/run/$1.child.pid")
+}
+
 gone() { # PID
 	! kill -0 "$1" 2>/dev/null
 }
@@ -66,7 +72,7 @@ kill -HUP "$supervisor"
 check_true "but at once on HUP" wait_for 10 test -e "$work/up"
 kill -HUP "$supervisor"
 check_true "HUP is passed on" wait_for 10 has "$log" again
-child=$(cut -d' ' -f1 "$work/run/misconfigured.child.pid")
+find_child misconfigured
 kill "$supervisor"
 check_true "TERM ends the supervisor" wait_for 10 gone "$supervisor"
 check_true "after its daemon" gone "$child"
@@ -75,7 +81,7 @@ check_true "no id is left behind" test ! -e "$work/run/misconfigured.child.pid"
 
 begin deaf
 check_true "a deaf daemon starts" wait_for 10 test -e "$work/up"
-child=$(cut -d' ' -f1 "$work/run/deaf.child.pid")
+find_child deaf
 kill "$supervisor"
 check_true "and is killed in the end" wait_for 30 gone "$supervisor"
 check_true "so that nothing stays" gone "$child"
@@ -85,7 +91,7 @@ check_true "a log is turned over" wait_for 30 test -s "$work/log/loud.log.1"
 check_true "the daemon goes on" wait_for 30 test -e "$work/up"
 check "no byte is lost at the turn" \
 	"$(cat "$work"/log/loud.log* | wc -c)" $((11000000 + 14))
-child=$(cut -d' ' -f1 "$work/run/loud.child.pid")
+find_child loud
 kill -KILL "$supervisor"
 check_true "a daemon does not outlive its supervisor" wait_for 10 gone "$child"
 finish
