@@ -129,15 +129,21 @@ static bool count_delta(struct db *db, const struct paper *paper,
 	ok = buf_printf(&sql, err,
 		"select case when exists (\n"
 		"    select from meta.delta_dropped x\n"
-		"    join meta.chunk c on c.load_id\n"
-		"        between x.first_load and x.last_load\n"
+		"    join meta.chunk c on c.load_id >= x.first_load\n"
+		"        and coalesce(c.first_load, c.load_id) <= x.last_load\n"
 		"    where x.dataset = $3 || '.' || $4\n"
 		"      and c.drop_id = $2::uuid) then -1 else (\n"
 		"    select count(*) from %s\n"
 		"    where _source = $1::bigint and _load in (\n"
 		"        select load_id from meta.chunk\n"
-		"        where drop_id = $2::uuid)) end",
-		delta);
+		"        where drop_id = $2::uuid and kind <> 'w')) + (\n"
+		"    select count(*) from %s\n"
+		"    where _source = $1::bigint and _load between (\n"
+		"        select min(first_load) from meta.chunk\n"
+		"        where drop_id = $2::uuid and kind = 'w') and (\n"
+		"        select max(load_id) from meta.chunk\n"
+		"        where drop_id = $2::uuid and kind = 'w')) end",
+		delta, delta);
 	ok = ok && db_query(db, sql.data, 4, values, &result, err);
 	if (ok)
 		*count = db_int(result, 0, 0);

@@ -12,7 +12,8 @@
 
 struct receipt_range {
 	int64_t lo, hi;
-	char kind;       /* 'c' chunk, 'r' reject, 'm' manifest */
+	char kind;       /* 'c' chunk, 'r' reject, 'm' manifest, 'w' the
+			  * whole: all of them, put together */
 	int64_t records;
 };
 

@@ -67,6 +67,7 @@ struct config {
 	int64_t batch_bytes;
 	int64_t prefetch;
 	int64_t max_message_bytes; /* larger foreign messages are rejects */
+	int64_t ledger_keep_secs; /* then a complete source's becomes one row */
 
 	/* logs */
 	enum log_level log_level;

@@ -167,6 +167,10 @@ static const struct setting settings[] = {
 	{ .name = "max_message_bytes", BYTES(KIB, 96 * MIB),
 		AT(max_message_bytes), .preset = "16 MiB",
 		.help = "larger messages of other programs are rejects" },
+	{ .name = "ledger_keep_secs", SECS(0, 10000 * (int64_t)DAY_SECS),
+		AT(ledger_keep_secs), .preset = "1 h",
+		.help = "the chunks of a source that has been complete for so "
+			"long become one row in meta.chunk" },
 
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),

@@ -76,14 +76,19 @@ static bool register_sources(struct load *load, struct err *err)
 	return ok;
 }
 
-/* Ids and ranks of the registered ones; *found counts them. */
+/* Ids and ranks of the registered ones; *found counts them. They are held, so
+ * that nobody collapses their ledger until we commit; loads do not wait for
+ * each other by this. */
 static bool find_sources(struct load *load, size_t *found, struct err *err)
 {
 	static const char sql[] =
-		"select w.ord, s.source_id,"
+		"with s as materialized (select source_id, drop_id, claimed_at"
+		" from meta.source where drop_id = any($1::uuid[])"
+		" order by drop_id for key share)"
+		" select w.ord, s.source_id,"
 		" row_number() over (order by s.claimed_at, s.drop_id)"
 		" from unnest($1::uuid[]) with ordinality as w (drop_id, ord)"
-		" join meta.source s on s.drop_id = w.drop_id";
+		" join s on s.drop_id = w.drop_id";
 	struct db_result *result = NULL;
 	struct buf drops = { 0 };
 	bool ok = true;
@@ -168,6 +173,7 @@ static void mark_fresh(struct load *load, const struct db_result *result)
 		(int64_t)load->batch.count - load->totals.messages;
 }
 
+/* What lies within a collapsed source has been loaded. */
 bool claim_messages(struct load *load, struct err *err)
 {
 	static const char sql[] =
@@ -179,6 +185,9 @@ bool claim_messages(struct load *load, struct err *err)
 		" replay, kind, records, load_id)"
 		" select drop_id, dataset, lo, hi, replay, kind::\"char\","
 		" records, $8::bigint from w"
+		" where not exists (select from meta.source s"
+		" where s.drop_id = w.drop_id and s.dataset = w.dataset"
+		" and s.collapsed and w.replay = 0 and w.hi <= s.size)"
 		" order by drop_id, dataset, lo, hi, replay"
 		" on conflict (drop_id, dataset, lo, hi, replay) do nothing"
 		" returning drop_id, dataset, lo, hi, replay)"

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS (60 * 1000) /* between two looks at the server's date */
+#define LOOK_MS (60 * 1000) /* between two looks */
+#define SOURCES_MAX 100     /* collapsed at a time: loads are waiting */
 
 int keep_wait_ms(const struct keep *keep)
 {
@@ -115,15 +116,76 @@ static bool keep_deltas(struct keep *keep, struct session *session,
 	return true;
 }
 
+/* -- ledgers ------------------------------------------------------------ */
+
+/* A redelivered chunk's claim holds its source by key share: it is left out
+ * here, or it waits for us and then finds the source collapsed. Only a ledger
+ * that says all that the source's counters say is given up. */
+static const char collapse_sql[] =
+	"with s as materialized (select source_id, drop_id, size"
+	" from meta.source t"
+	" where completed_at is not null and not collapsed"
+	" and kind <> 'foreign'"
+	" and completed_at <= now() - $1::bigint * interval '1 second'"
+	" and (select coalesce(sum(hi - lo), 0) = t.size"
+	" and count(*) filter (where kind = 'c') = t.chunks"
+	" and count(*) filter (where kind = 'r') = t.reader_rejects"
+	" and coalesce(sum(records), 0) = t.records"
+	" from meta.chunk c where c.drop_id = t.drop_id"
+	" and c.dataset = t.dataset and c.replay = 0)"
+	" order by completed_at limit $2::bigint for update skip locked),"
+	" gone as (delete from meta.chunk c using s"
+	" where c.drop_id = s.drop_id and c.replay = 0"
+	" returning c.drop_id, c.dataset, s.size, c.records, c.load_id),"
+	" whole as (insert into meta.chunk (drop_id, dataset, lo, hi, kind,"
+	" records, load_id, first_load)"
+	" select drop_id, dataset, 0, size, 'w', sum(records), max(load_id),"
+	" min(load_id) from gone group by drop_id, dataset, size),"
+	" marked as (update meta.source t set collapsed = true from s"
+	" where t.source_id = s.source_id returning 1)"
+	" select (select count(*) from marked), (select count(*) from gone)";
+
+static bool collapse_ledgers(struct keep *keep, struct session *session,
+	struct err *err)
+{
+	char secs[24], most[24];
+	const char *values[] = { secs, most };
+	struct db_result *result = NULL;
+	int64_t sources;
+
+	(void)snprintf(secs, sizeof(secs), "%" PRId64,
+		session->config->ledger_keep_secs);
+	(void)snprintf(most, sizeof(most), "%d", SOURCES_MAX);
+	if (!db_query(session->db, collapse_sql, 2, values, &result, err))
+		return err_wrap(err, "collapse the ledger");
+	sources = db_int(result, 0, 0);
+	if (sources > 0)
+		LOG(LOG_INFO, "ledger_collapsed", LOG_I("sources", sources),
+			LOG_I("rows", db_int(result, 0, 1)));
+	if (sources == SOURCES_MAX)
+		keep->next_ms = 0;
+	db_result_free(result);
+	return true;
+}
+
 /* -- all ---------------------------------------------------------------- */
+
+/* Short keeping wants frequent looks; not more than one a second. */
+static int64_t look_ms(const struct config *config)
+{
+	const int64_t ms = config->ledger_keep_secs * 1000;
+
+	return ms >= LOOK_MS ? LOOK_MS : ms > 1000 ? ms : 1000;
+}
 
 void keep_run(struct keep *keep, struct session *session)
 {
 	struct err err = { 0 };
 
-	keep->next_ms = clock_now_ms() + LOOK_MS;
+	keep->next_ms = clock_now_ms() + look_ms(session->config);
 	if (session->db == NULL || !db_alive(session->db))
 		return;
-	if (!keep_deltas(keep, session, &err))
-		log_err(LOG_DEBUG, "keep_waits", &err);
+	if (!keep_deltas(keep, session, &err) ||
+		!collapse_ledgers(keep, session, &err))
+		log_err(LOG_WARN, "keep_waits", &err);
 }

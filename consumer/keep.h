@@ -1,4 +1,5 @@
-/* keep.h - what is not kept for ever: partitions of deltas (delta_keep). */
+/* keep.h - what is not kept for ever: partitions of deltas (delta_keep), and
+ * the ledger of sources that are complete (ledger_keep_secs). */
 #ifndef SLUICE_KEEP_H
 #define SLUICE_KEEP_H
 

@@ -37,6 +37,7 @@ create table meta.source (
 	duplicate_of      uuid,
 	replay_of         uuid,
 	completed_at      timestamptz,
+	collapsed         boolean not null default false, -- its ledger is one row
 	constraint source_conserves
 		check (records = inserted + updated + unchanged + rejected),
 	constraint source_complete check (completed_at is null or (
@@ -44,6 +45,8 @@ create table meta.source (
 		and manifest_rejects = reader_rejects))
 );
 create index source_name on meta.source (name);
+create index source_to_collapse on meta.source (completed_at)
+	where not collapsed and kind <> 'foreign' and completed_at is not null;
 create index source_incomplete on meta.source (first_seen)
 	where completed_at is null;
 
@@ -83,18 +86,22 @@ create table meta.load (
 -- The ledger: what has been loaded, by name. The primary key makes a message
 -- count once; the exclusion constraint refuses ranges that overlap. A chunk out
 -- of whose records other datasets are made has a row for each of those, too;
--- records are the chunk's in all of them.
+-- records are the chunk's in all of them. The rows of a source that has been
+-- complete for a while become one for each dataset, of kind w.
 create table meta.chunk (
 	drop_id  uuid not null,
 	dataset  text not null,
 	lo       bigint not null,
 	hi       bigint not null,
 	replay   integer not null default 0,
-	kind     "char" not null check (kind in ('c', 'r', 'm')), -- chunk reject manifest
-	records  integer not null,
-	load_id  bigint not null,
+	kind     "char" not null check (kind in ('c', 'r', 'm', 'w')),
+	         -- chunk, reject, manifest, whole
+	records  bigint not null,
+	load_id  bigint not null,              -- of a whole: the last
+	first_load bigint,                     -- of a whole: the first
 	primary key (drop_id, dataset, lo, hi, replay),
 	check (lo >= 0 and hi >= lo),
+	check ((kind = 'w') = (first_load is not null)),
 	constraint chunk_overlap exclude using gist (
 		drop_id with =, dataset with =, int8range(lo, hi) with &&)
 		where (replay = 0)

@@ -89,6 +89,91 @@ static void a_source_is_complete_in_any_order(void)
 	rig_drop();
 }
 
+#define LEDGER                                                      \
+	"select string_agg(concat_ws(' ', kind, lo, hi, records), ', '" \
+	" order by lo, hi) from meta.chunk"
+
+static void make_complete_and_old(void)
+{
+	rig_make();
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_publish_chunk(&drop, 2, three + 2, 1);
+	rig_publish_manifest(&drop, 3, 2);
+	rig_publish_json("items", "{\"id\":\"f\"}");
+	rig_start_consumer();
+	rig_await("select count(*) from meta.source"
+		  " where completed_at is not null", 2);
+	rig_stop_consumer();
+	test_exec(rig_db(), "update meta.source set"
+			    " completed_at = completed_at - interval '2 h'");
+}
+
+/* A message's ledger is one row as it is. */
+static void an_old_ledger_becomes_one_row(void)
+{
+	make_complete_and_old();
+	test_exec(rig_db(), "update meta.chunk set load_id = 70"
+			    " where lo = 200 and hi = 300 and kind = 'c'");
+	rig_start_consumer();
+	rig_await("select count(*) from meta.chunk", 2);
+	rig_check_text(LEDGER, "c 0 10 1, w 0 300 3");
+	rig_check("select count(*) from meta.chunk where kind = 'w'"
+		  " and load_id = 70 and first_load < 70", 1);
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_publish_chunk(&drop, 2, three + 2, 1);
+	rig_publish_chunk(&drop, 0, three, 3);
+	rig_publish_manifest(&drop, 3, 2);
+	rig_await(DUPLICATES, 4);
+	rig_publish_chunk(&drop, 3, three + 2, 1); /* beyond what it was */
+	rig_await("select count(*) from meta.reject", 1);
+	rig_check(DELTA_ROWS, 4);
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void what_is_not_all_there_is_not_given_up(void)
+{
+	make_complete_and_old();
+	test_exec(rig_db(), "delete from meta.chunk where lo = 0 and hi = 200");
+	rig_start_consumer();
+	rig_publish_json("items", "{\"id\":\"g\"}");
+	rig_await("select count(*) from raw.items where id = 'g'", 1);
+	rig_publish_json("items", "{\"id\":\"h\"}");
+	rig_await("select count(*) from raw.items where id = 'h'", 1);
+	rig_check("select count(*) from meta.chunk where kind = 'w'", 0);
+	rig_drop();
+}
+
+/* Between the look at the source and the claim nobody can collapse it, and
+ * who comes while it is done waits for it. */
+static void a_claim_waits_for_a_collapse(void)
+{
+	struct db *other;
+
+	make_complete_and_old();
+	test_exec(rig_db(), "update meta.source set completed_at = now()");
+	other = rig_open_db();
+	test_exec(other, "begin;"
+		" select from meta.source for update;"
+		" delete from meta.chunk where hi >= 200");
+	rig_start_consumer();
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_await_session(WAITS_FOR_LOCK);
+	test_exec(other,
+		"insert into meta.chunk (drop_id, dataset, lo, hi, kind,"
+		" records, load_id, first_load)"
+		" select drop_id, dataset, 0, 300, 'w', 3, 1, 1"
+		" from meta.source where kind = 'file';"
+		" update meta.source set collapsed = true where kind = 'file';"
+		" commit");
+	rig_await(DUPLICATES, 1);
+	rig_check(DELTA_ROWS, 4);
+	rig_check_text(LEDGER, "c 0 10 1, w 0 300 3");
+	db_close(other);
+	check_all_acknowledged();
+	rig_drop();
+}
+
 static void the_newest_version_wins_whatever_comes_last(void)
 {
 	rig_make();
@@ -455,6 +540,10 @@ static void deaths_in_the_database_convict_nobody(void)
 
 CU_TestInfo consumer_tests[] = {
 	{ "a chunk sent twice counts once", a_chunk_sent_twice_counts_once },
+	{ "an old ledger becomes one row", an_old_ledger_becomes_one_row },
+	{ "what is not all there is not given up",
+		what_is_not_all_there_is_not_given_up },
+	{ "a claim waits for a collapse", a_claim_waits_for_a_collapse },
 	{ "a source is complete in any order",
 		a_source_is_complete_in_any_order },
 	{ "the newest version wins, whatever comes last",

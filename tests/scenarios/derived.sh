@@ -140,4 +140,21 @@ check "persons are kept in the ledger beside their commits" "$(q "select count(*
 	select drop_id, lo, hi from meta.chunk where dataset = 'commits' and kind = 'c'
 	except select drop_id, lo, hi from meta.chunk where dataset = 'a_persons') c")" 0
 check_invariants
+
+consumer_stop
+SLUICE_LEDGER_KEEP_SECS=0 consumer_start
+eventually "an old ledger becomes one row a dataset" "select count(*), bool_and(lo = 0
+	and hi = size and c.kind = 'w') from meta.chunk c join meta.source s using (drop_id)
+	where s.kind = 'file'" "8|t"
+drop "$work/second.json" commits last.json
+eventually "loads go on" "select count(*) from meta.source where collapsed" 5
+for file in first second third last; do
+	check_has "the receipt of $file still holds" "$("$bin/sluice" receipt $file.json || true)" HOLDS
+done
+check_has "and counts the delta" "$("$bin/sluice" --json receipt first.json | tr -d ' \t')" '"delta_rows":5'
+q "insert into meta.delta_dropped select 'hub.commits', current_date - 1, 5, min(_load), min(_load)
+	from raw.commits_delta"
+check_has "unless a part was dropped" "$("$bin/sluice" --json receipt first.json | tr -d ' \t')" '"delta_rows":-1'
+check_has "which breaks nothing" "$("$bin/sluice" receipt first.json || true)" HOLDS
+check_invariants
 scenario_end

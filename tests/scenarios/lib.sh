@@ -228,7 +228,8 @@ check_invariants() {
 			r.source_id = d.source_id and r.dataset = d.dataset and item > 0)")" 0
 	check "reader rejects and their ledger rows agree" "$(q "select
 		(select count(*) from meta.chunk where kind = 'r') -
-		(select count(*) from meta.reject where stage = 'reader')")" 0
+		(select count(*) from meta.reject join meta.source using (source_id)
+		where stage = 'reader' and not collapsed)")" 0
 	check "models equal a full recomputation" \
 		"$("$bin/sluice" models verify >"$work/verify.log" 2>&1 && echo same ||
 			cat "$work/verify.log")" same

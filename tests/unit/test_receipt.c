@@ -89,6 +89,20 @@ static void each_number_counts(void)
 #undef OFF
 }
 
+static void a_ledger_put_together_holds(void)
+{
+	struct receipt_range whole[] = { { 0, 100, 'w', 6 } };
+	struct receipt receipt = good();
+
+	receipt.ranges = whole;
+	receipt.range_count = 1;
+	judge(&receipt, RECEIPT_HOLDS, NULL);
+	whole[0].records = 5;
+	judge(&receipt, RECEIPT_BROKEN, "5 in the ledger");
+	whole[0] = (struct receipt_range){ 0, 99, 'w', 6 };
+	judge(&receipt, RECEIPT_BROKEN, "99-100 are not in the ledger");
+}
+
 static void what_is_derived_obeys_the_law(void)
 {
 	struct receipt_derived off = persons;
@@ -199,6 +213,7 @@ CU_TestInfo receipt_tests[] = {
 	{ "a good source holds", a_good_source_holds },
 	{ "an empty source holds", an_empty_source_holds },
 	{ "each number, one off, breaks it", each_number_counts },
+	{ "a ledger put together holds", a_ledger_put_together_holds },
 	{ "what is derived obeys the law", what_is_derived_obeys_the_law },
 	{ "gaps and overlaps are found", gaps_and_overlaps_are_found },
 	{ "what is under way is in flight", what_is_under_way_is_in_flight },
