@@ -157,11 +157,11 @@ start_everything() {
 	[ "${TESTED:-no}" = no ] ||
 		tested_build | write_file 0644 "$VAR/run/tested"
 	sluice "$VAR" apply
-	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN"
 	reload_changed
+	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN"
 }
 
-# Daemons that ran before know the pipelines of then.
+# Daemons that run already know the pipelines of then.
 reload_changed() {
 	local now
 	now=$(cd "$APP" && find pipelines sql/models -type f -print0 |
