@@ -57,6 +57,7 @@ fresh() {
 	export SLUICE_FAILED_DIR=$work/$1/raw/failed
 	mkdir -p "$SLUICE_RAW_DIR/events" "$work/$1/state"
 	"$bin/sluice" apply >/dev/null
+	owner_url=$(setting database_owner_url)
 }
 
 start_daemons() {
@@ -68,7 +69,7 @@ start_daemons() {
 }
 
 q() {
-	psql_at "$(setting database_owner_url)" -c "$1"
+	psql_at "$owner_url" -c "$1"
 }
 
 # whole_path FILE: seconds from the rename until the source is complete,
@@ -80,7 +81,7 @@ whole_path() {
 	started=$(date +%s.%N)
 	mv "$SLUICE_RAW_DIR/events/.bench" "$target"
 	until [ "$(q "select count(*) from meta.source where completed_at is not null")" = 1 ]; do
-		sleep 0.2
+		sleep 1 # the time comes from the database: looking costs, too
 	done
 	q "select round((extract(epoch from max(committed_at)) - $started)::numeric, 3)
 		from meta.load"

@@ -578,21 +578,34 @@ static bool alone(struct split *split, size_t len, bool *on_line,
 	return true;
 }
 
-/* A file that begins with [ is one array, or several, unless that is a line
- * of scalars or arrays with more lines below. */
+/* [{ and [] begin an array whatever follows, which is not looked at: a large
+ * file would fill the window to its ceiling. */
+static bool begins_array(struct split *split, bool *sure, struct err *err)
+{
+	size_t at = 1;
+	char c;
+	bool ends;
+
+	*sure = false;
+	if (text(split)[0] != '[')
+		return true;
+	if (!peek(split, &at, false, &c, &ends, err))
+		return false;
+	*sure = c == '{' || c == ']';
+	return true;
+}
+
+/* Another file that begins with [ is one array, or several, unless that is a
+ * line of scalars or arrays with more lines below. */
 static bool look_at_array(struct split *split, size_t len, bool on_line,
 	struct err *err)
 {
-	size_t first = 1, below = len;
+	size_t below = len;
 	char c;
 	bool ends;
 
 	split->mode = SPLIT_ARRAY;
 	if (!on_line)
-		return true;
-	if (!peek(split, &first, false, &c, &ends, err))
-		return false;
-	if (c == '{' || c == ']')
 		return true;
 	if (!peek(split, &below, false, &c, &ends, err))
 		return false;
@@ -607,9 +620,15 @@ static bool look_at_value(struct split *split, struct err *err)
 	const char first = text(split)[0];
 	enum value_status verdict;
 	struct fault fault;
-	bool on_line = false, ends = false;
+	bool on_line = false, ends = false, sure;
 	size_t len;
 
+	if (!begins_array(split, &sure, err))
+		return false;
+	if (sure) {
+		split->mode = SPLIT_ARRAY;
+		return true;
+	}
 	if (!judge_value(split, &verdict, &len, &fault, err))
 		return false;
 	if (verdict == VALUE_WHOLE &&
