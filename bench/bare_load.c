@@ -6,9 +6,8 @@
  * usage: bare_load PIPELINE DATASET FILE [BATCH_ROWS]
  * FILE has one event a line (array brackets and commas are tolerated).
  * Prints "rows SECONDS rate". */
+#include "cli/connect.h"
 #include "common/clock.h"
-#include "common/config.h"
-#include "common/db.h"
 #include "consumer/copybin.h"
 #include "consumer/models.h"
 #include "consumer/tables.h"
@@ -31,27 +30,6 @@ struct bare {
 	int64_t rows;
 	char partition[256];
 };
-
-static bool open_session(struct bare *bare, struct err *err)
-{
-	struct buf password = { 0 };
-
-	if (config_password(&bare->config.loader, &password, err)) {
-		const struct db_options options = {
-			.host = bare->config.database_host,
-			.port = (int)bare->config.database_port,
-			.name = bare->config.database_name,
-			.user = bare->config.loader.user,
-			.password = password.data,
-			.application = "bare load",
-			.connect_timeout_secs = 5,
-		};
-
-		bare->db = db_open(&options, err);
-	}
-	buf_clear(&password);
-	return bare->db != NULL;
-}
 
 static bool find_partition(struct bare *bare, struct err *err)
 {
@@ -183,7 +161,11 @@ static bool run(struct bare *bare, char **argv, struct err *err)
 		return err_set(err, ERR_STOP, "no dataset %s.%s", argv[1],
 			argv[2]);
 	bare->models = models_read(bare->config.models_dir, &bare->set, err);
-	return bare->models != NULL && open_session(bare, err) &&
+	if (bare->models == NULL)
+		return false;
+	bare->db = connect_db(&bare->config, &bare->config.loader, false, 0,
+		err);
+	return bare->db != NULL &&
 		find_partition(bare, err) && encode_file(bare, argv[3], err) &&
 		load_all(bare, err);
 }

@@ -4,9 +4,8 @@
  * Renames COUNT files of one event each into FOLDER, one after another, and
  * after each looks at modelled.events_by_date until its day is there. Prints
  * the median, 95th and 99th percentile and maximum in milliseconds. */
+#include "cli/connect.h"
 #include "common/clock.h"
-#include "common/config.h"
-#include "common/db.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -16,29 +15,6 @@
 
 #define MAX_COUNT 10000
 #define GIVE_UP_US ((int64_t)30 * 1000000)
-
-static struct db *open_session(const struct config *config, struct err *err)
-{
-	struct buf password = { 0 };
-	struct db *db = NULL;
-
-	if (config_password(&config->reader, &password, err)) {
-		const struct db_options options = {
-			.host = config->database_host,
-			.port = (int)config->database_port,
-			.name = config->database_name,
-			.user = config->reader.user,
-			.password = password.data,
-			.application = "latency",
-			.connect_timeout_secs = 5,
-			.read_only = true,
-		};
-
-		db = db_open(&options, err);
-	}
-	buf_clear(&password);
-	return db;
-}
 
 /* A day that no other run uses, as good as surely: 28 days a month. */
 static void day_text(long n, char *out, size_t size)
@@ -134,7 +110,8 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	ok = config_load(&config, NULL, NULL, &err) &&
-		(db = open_session(&config, &err)) != NULL;
+		(db = connect_db(&config, &config.reader, true, 0, &err)) !=
+			NULL;
 	for (long n = 0; ok && n < count; n++)
 		ok = measure(db, argv[1], n, &took[n], &err);
 	if (ok) {

@@ -4,8 +4,7 @@
  * usage: publish ROUTING_KEY [MESSAGE_ID [APP_ID [CONTENT_TYPE [USER]]]]
  * USER is foreign (default) or producer; SLUICE_* and sluice.yaml as usual.
  * Exit 0 confirmed, 1 returned or refused, 69 no broker. */
-#include "common/broker.h"
-#include "common/config.h"
+#include "cli/connect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,30 +52,6 @@ static int send(struct broker *broker, const struct message *message,
 	return 1;
 }
 
-static struct broker *connect_as(const struct config *config,
-	const struct account *account, struct err *err)
-{
-	struct buf password = { 0 };
-	struct broker *broker = NULL;
-
-	if (config_password(account, &password, err)) {
-		const struct broker_options options = {
-			.host = config->broker_host,
-			.port = (int)config->broker_port,
-			.vhost = config->broker_vhost,
-			.user = account->user,
-			.password = password.data != NULL ? password.data : "",
-			.name = "test publisher",
-			.heartbeat_secs = 10,
-			.max_message_bytes = (size_t)64 << 20,
-		};
-
-		broker = broker_open(&options, err);
-	}
-	buf_clear(&password);
-	return broker;
-}
-
 int main(int argc, char **argv)
 {
 	struct config config = { 0 };
@@ -102,7 +77,7 @@ int main(int argc, char **argv)
 			.body = { body.data, body.len },
 		};
 
-		broker = connect_as(&config, account, &err);
+		broker = connect_broker(&config, account, &err);
 		if (broker != NULL)
 			code = send(broker, &message, &err);
 	}
