@@ -270,7 +270,7 @@ denied() {
 test_status() {
 	exits 0 status
 	claim "the versions are shown" says "PostgreSQL  15."
-	claim "the last load is shown" says "records in"
+	claim "the last load is shown" says " inserted, "
 	exits 0 --json status
 	json_is 'd["queues"][0]["consumers"] > 0' True
 	json_is 'd["sources"]["waiting"]' 0
