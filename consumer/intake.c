@@ -602,7 +602,7 @@ struct intake *intake_start(const struct config *config,
 	intake->fate = fate;
 	intake->paused = true;
 	intake->backoff = (struct backoff){ .base_ms = 250,
-		.ceiling_ms = 15000 };
+		.ceiling_ms = 2000 };
 	intake->notes = queue_new(NOTES_MAX, NOTES_MAX, err);
 	intake->queues = list_queues(set, &intake->queue_count, err);
 	if (intake->notes == NULL || intake->queues == NULL)

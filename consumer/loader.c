@@ -730,7 +730,7 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	loader->rules = (struct work_rules){ config->producer.user,
 		config->max_message_bytes };
 	loader->backoff = (struct backoff){ .base_ms = 100,
-		.ceiling_ms = 10000 };
+		.ceiling_ms = 2000 };
 	if (pthread_create(&loader->thread, NULL, run, loader) == 0)
 		return loader;
 	loader_free(loader);

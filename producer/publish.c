@@ -264,7 +264,7 @@ static struct publisher *publisher_new(struct plan *plan, struct err *err)
 	}
 	(void)pthread_mutex_init(&p->lock, NULL);
 	p->plan = plan_hold(plan);
-	p->backoff = (struct backoff){ .base_ms = 200, .ceiling_ms = 30000 };
+	p->backoff = (struct backoff){ .base_ms = 200, .ceiling_ms = 2000 };
 	p->user = strdup(plan->config.producer.user);
 	p->window = window_new((size_t)plan->config.confirm_window,
 		WINDOW_BYTES, err);

@@ -17,7 +17,7 @@ checks=0
 failures=0
 # shellcheck source=tests/support/settings.sh
 . "$top/tests/support/settings.sh"
-deadline_secs=${SLUICE_TEST_DEADLINE:-60}
+deadline_secs=${SLUICE_TEST_DEADLINE:-180}
 
 note() {
 	printf '%s\n' "$*"
