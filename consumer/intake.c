@@ -15,6 +15,7 @@
 
 #define NOTES_MAX 4096
 #define HELD_BYTES_MAX ((size_t)32 << 20)
+#define SKIP_MS (2 * 60 * 1000) /* a queue that does not answer is left out */
 #define QUEUE_NAME 128
 
 enum note_kind {
@@ -37,6 +38,7 @@ struct note {
 struct source_queue {
 	char name[QUEUE_NAME];
 	bool missing;
+	int64_t skip_until_ms; /* it did not answer; 0: it is served */
 };
 
 struct intake {
@@ -415,12 +417,18 @@ static bool subscribe(struct intake *intake, struct err *err)
 		LOG(LOG_INFO, "queues_found",
 			LOG_U("queues", intake->queue_count));
 	intake->look_ms = clock_now_ms() + heartbeat_ms(intake);
-	for (size_t i = 0; i < intake->queue_count; i++)
-		if (!intake->queues[i].missing &&
-			!broker_consume(intake->broker, intake->queues[i].name,
-				(int)intake->config->prefetch, err))
-			return err_wrap(err, "consume %s",
-				intake->queues[i].name);
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		struct source_queue *queue = &intake->queues[i];
+
+		if (queue->missing || queue->skip_until_ms > clock_now_ms())
+			continue;
+		if (broker_consume(intake->broker, queue->name,
+			    (int)intake->config->prefetch, err))
+			continue;
+		/* one without a leader answers nothing: serve the others */
+		queue->skip_until_ms = clock_now_ms() + SKIP_MS;
+		return err_wrap(err, "consume %s", queue->name);
+	}
 	return true;
 }
 
@@ -511,6 +519,20 @@ static void recovered(struct intake *intake)
 		LOG_U("failures", times));
 }
 
+/* A queue that was passed over is tried again, on a new connection. */
+static void retry_skipped(struct intake *intake)
+{
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		struct source_queue *queue = &intake->queues[i];
+
+		if (queue->skip_until_ms != 0 &&
+			queue->skip_until_ms <= clock_now_ms()) {
+			queue->skip_until_ms = 0;
+			intake->renew = true;
+		}
+	}
+}
+
 /* The life of a connection; true when it was ended on purpose. */
 static bool serve(struct intake *intake, struct err *err)
 {
@@ -527,8 +549,10 @@ static bool serve(struct intake *intake, struct err *err)
 		backoff_reset(&intake->backoff);
 		atomic_store(&intake->generation, intake->connection);
 	}
-	while (ok && wanted(intake) && !intake->renew)
+	while (ok && wanted(intake) && !intake->renew) {
 		ok = turn(intake, err);
+		retry_skipped(intake);
+	}
 	take_notes(intake); /* the last acknowledgements, at the end */
 	ok = ok && send_acks(intake, err);
 	atomic_store(&intake->generation, 0);

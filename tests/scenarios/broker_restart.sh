@@ -8,6 +8,7 @@ loading_has_begun() {
 }
 
 scenario_begin broker_restart
+sleep 5 # RabbitMQ 3.10: queues killed as they are born may stay leaderless
 "$bin/gen_events" 150000 12 10 >"$work/big.json"
 consumer_start
 producer_start
