@@ -149,9 +149,9 @@ pg_settings() {
 	work_mem = 16MB
 	maintenance_work_mem = $(between 64 $((memory / 16)) 512)MB
 	wal_buffers = 16MB
-	wal_compression = on
+	wal_compression = lz4
 	min_wal_size = 256MB
-	max_wal_size = 2GB
+	max_wal_size = 4GB
 	checkpoint_timeout = 15min
 	checkpoint_completion_target = 0.9
 	jit = off
