@@ -17,6 +17,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_drop,
 	&cmd_console,
 	&cmd_models,
+	&cmd_test_data,
 	&cmd_pipeline,
 	&cmd_config,
 	&cmd_apply,

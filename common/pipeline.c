@@ -1,6 +1,8 @@
 /* pipeline.c - what to load: the life of pipelines, and sets of them. */
 #include "common/pipeline.h"
 
+#include "common/pipeline_test.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -78,11 +80,8 @@ void pipeline_clear(struct pipeline *pipeline)
 		dataset_clear(&pipeline->datasets[i]);
 	free(pipeline->datasets);
 	free_texts(pipeline->models, pipeline->model_count);
-	for (size_t i = 0; i < pipeline->test_count; i++) {
-		free(pipeline->tests[i].table);
-		free(pipeline->tests[i].column);
-		free(pipeline->tests[i].test);
-	}
+	for (size_t i = 0; i < pipeline->test_count; i++)
+		pipeline_test_clear(&pipeline->tests[i]);
 	free(pipeline->tests);
 	free(pipeline->name);
 	free(pipeline->file);

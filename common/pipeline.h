@@ -73,15 +73,55 @@ struct pipeline {
 	size_t dataset_count;
 	char **models; /* names of sql/models/<pipeline>/<name>.sql */
 	size_t model_count;
-	/* tests: kept as read, run by `sluice test-data` */
 	struct pipeline_test *tests;
 	size_t test_count;
 };
 
+/* A data test: a claim about a table, checked by `sluice test-data`. */
+enum test_kind {
+	TEST_NOT_NULL,           /* column */
+	TEST_UNIQUE,             /* column; nulls do not count */
+	TEST_UNIQUE_COMBINATION, /* columns; null is a value like any other */
+	TEST_ACCEPTED_VALUES,    /* column, values; null passes */
+	TEST_RELATIONSHIPS,      /* column, to; null passes */
+	TEST_ROW_COUNT,          /* min, max, equals: a table's */
+	TEST_FRESHNESS,          /* column, warn and error: ages of its largest */
+	TEST_EXPRESSION,         /* expression: false for no row */
+	TEST_COMPARE,            /* left, is, right: queries of one value */
+	TEST_SQL,                /* file: a query that must return no row */
+	TEST_KINDS
+};
+
+enum test_order { /* of left to right */
+	TEST_EQUALS,
+	TEST_NOT_EQUAL,
+	TEST_GREATER,
+	TEST_GREATER_EQUALS,
+	TEST_LESS,
+	TEST_LESS_EQUALS,
+};
+
+struct texts {
+	char **items;
+	size_t count;
+};
+
 struct pipeline_test {
-	char *table;
-	char *column; /* may be NULL */
-	char *test;
+	enum test_kind kind;
+	char *name;          /* unique in the pipeline; made when not given */
+	bool warn_only;      /* severity: warn */
+	char *table;         /* "raw.events", as are to_table and equals */
+	struct texts columns;
+	struct texts values;
+	char *where;         /* which rows are meant; NULL: all */
+	char *to_table, *to_column;
+	int64_t min, max;    /* -1: none */
+	char *equals;
+	int64_t warn_secs, error_secs; /* 0: none */
+	char *expression;
+	char *left, *right;
+	enum test_order order;
+	char *file;          /* without folder and .sql */
 	int line;
 };
 
@@ -114,6 +154,10 @@ const struct pipeline *pipeline_find(const struct pipeline_set *set,
 	const char *name);
 const struct dataset *dataset_find(const struct pipeline *pipeline,
 	const char *name);
+
+/* "unique_combination", and "error" or "warn". */
+const char *test_kind_name(enum test_kind kind);
+const char *test_severity(const struct pipeline_test *test);
 
 /* The type as pipeline files and PostgreSQL spell it. */
 const char *column_type_name(enum column_type type);

@@ -3,6 +3,7 @@
 #include "common/pipeline.h"
 
 #include "common/pipeline_column.h"
+#include "common/pipeline_test.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -351,40 +352,6 @@ static bool read_models(struct reading *in, const struct doc *value, void *to)
 	return true;
 }
 
-static bool read_test_table(struct reading *in, const struct doc *value,
-	void *to)
-{
-	const char *dot;
-	char schema[FIELD_NAME_MAX + 1] = "";
-
-	if (!field_expect(in, value, DOC_TEXT, "raw.events"))
-		return false;
-	dot = strchr(value->text, '.');
-	if (dot == NULL || (size_t)(dot - value->text) >= sizeof(schema))
-		return FAIL(value, "this must be <schema>.<table>, e.g. "
-			"raw.events or modelled.fact_events");
-	memcpy(schema, value->text, (size_t)(dot - value->text));
-	return field_check_name(in, value, schema, FIELD_NAME_MAX) &&
-		field_check_name(in, value, dot + 1, FIELD_NAME_MAX) &&
-		field_copy(in, value->text, to);
-}
-
-static bool read_test(struct reading *in, const struct doc *value,
-	struct pipeline_test *test)
-{
-	static const struct field fields[] = {
-		{ "table", read_test_table,
-			offsetof(struct pipeline_test, table), true },
-		{ "column", field_read_name,
-			offsetof(struct pipeline_test, column), false },
-		{ "test", field_read_name, offsetof(struct pipeline_test, test),
-			true },
-	};
-
-	test->line = value->line;
-	return field_read_map(in, value, FIELDS(fields), test);
-}
-
 static bool read_tests(struct reading *in, const struct doc *value, void *to)
 {
 	struct pipeline *pipeline = to;
@@ -392,13 +359,23 @@ static bool read_tests(struct reading *in, const struct doc *value, void *to)
 	if (!field_expect(in, value, DOC_LIST,
 		    "- { table: raw.events, column: id, test: not_null }"))
 		return false;
+	if (value->count > 500)
+		return FAIL(value, "at most 500 tests");
 	if (!field_reserve(in, value->count, sizeof(*pipeline->tests),
 		    &pipeline->tests))
 		return false;
-	for (size_t i = 0; i < value->count; i++)
-		if (!read_test(in, &value->items[i],
-			    &pipeline->tests[pipeline->test_count++]))
+	for (size_t i = 0; i < value->count; i++) {
+		struct pipeline_test *test = &pipeline->tests[i];
+
+		pipeline->test_count++;
+		if (!pipeline_test_read(in, &value->items[i], test))
 			return false;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(pipeline->tests[k].name, test->name) == 0)
+				return FAIL(&value->items[i], "another test is "
+					"named \"%s\": give one a name: of its "
+					"own", test->name);
+	}
 	return true;
 }
 

@@ -208,15 +208,33 @@ create table meta.model_run (
 	detail     text
 );
 
+-- Data tests: one row a run, for good. failing is null for a broken one, error
+-- for all others.
 create table meta.test_result (
 	result_id bigint generated always as identity primary key,
 	pipeline  text not null,
 	test      text not null,
+	kind      text not null,
 	severity  text not null check (severity in ('warn', 'error')),
-	ok        boolean not null,
-	failing   bigint not null,
-	detail    text,
-	ran_at    timestamptz not null default now()
+	outcome   text not null
+		check (outcome in ('pass', 'warn', 'fail', 'broken')),
+	failing   bigint,
+	error     text,
+	ms        bigint not null,
+	ran_at    timestamptz not null default clock_timestamp(),
+	check ((outcome = 'broken') = (failing is null)),
+	check ((outcome = 'broken') = (error is not null))
+);
+create index test_result_test
+	on meta.test_result (pipeline, test, result_id desc);
+
+-- The first 100 failing rows of each test's last run.
+create table meta.test_failure (
+	result_id bigint not null
+		references meta.test_result on delete cascade,
+	n         integer not null,
+	row       jsonb not null,
+	primary key (result_id, n)
 );
 
 create table meta.schema_version (
@@ -493,7 +511,8 @@ revoke all on all functions in schema meta from public;
 grant usage on schema meta, raw, modelled to sluice_loader;
 grant select, insert, update, delete
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.reject,
-	meta.message, meta.attempt, meta.tally, meta.model_run, meta.test_result
+	meta.message, meta.attempt, meta.tally, meta.model_run, meta.test_result,
+	meta.test_failure
 	to sluice_loader;
 grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
@@ -509,7 +528,8 @@ grant execute on function meta.delta_partition(text, date),
 grant usage on schema meta, raw, modelled to sluice_reader;
 grant select
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.attempt,
-	meta.dataset, meta.delta_dropped, meta.tally, meta.model, meta.model_run, meta.test_result, meta.schema_version
+	meta.dataset, meta.delta_dropped, meta.tally, meta.model, meta.model_run, meta.test_result,
+	meta.test_failure, meta.schema_version
 	to sluice_reader;
 grant select (reject_id, source_id, dataset, lo, hi, item, record_no, line, col,
 	code, field, detail, stage, load_id, rejected_at, resolved_by)

@@ -44,4 +44,7 @@ drop "$top/tests/data/orgs_sample.json" orgs
 eventually "organisations load" "select count(*) from raw.orgs" 20
 eventually "and complete" "$complete_sources" 4
 check_invariants
+check "what the pipeline files promise of their tables holds" \
+	"$("$bin/sluice" --json test-data | jq -c '[.warn, .fail, .broken, .pass > 5]')" \
+	"[0,0,0,true]"
 scenario_end

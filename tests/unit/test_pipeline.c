@@ -321,8 +321,43 @@ static const struct refusal refusals[] = {
 		"" },
 	{ WHOLE "tests: [ { table: raw.t } ]\n",
 		"p.yaml:9:10: the key \"test\" is missing", "" },
-	{ WHOLE "tests: [ { table: t, test: unique } ]\n",
+	{ WHOLE "tests: [ { table: t, column: a, test: unique } ]\n",
 		"p.yaml:9:19: this must be <schema>.<table>", "" },
+	{ WHOLE "tests: [ { table: a.b, test: uniq } ]\n",
+		"p.yaml:9:30: \"uniq\" is not allowed here",
+		"accepted_values" },
+	{ WHOLE "tests: [ { table: a.b, test: unique } ]\n",
+		"p.yaml:9:10: a unique test needs the key \"column\"", "" },
+	{ WHOLE "tests: [ { table: a.b, columns: [c], test: unique } ]\n",
+		"p.yaml:9:24: a unique test has no \"columns\"",
+		"table column where" },
+	{ WHOLE "tests: [ { table: a.b, \" table\": x, column: a,"
+		" test: unique } ]\n",
+		"p.yaml:9:24: a unique test has no \" table\"", "" },
+	{ WHOLE "tests: [ { table: a.b, test: unique_combination,"
+		" columns: [] } ]\n", "p.yaml:9:59: 1 to 1000 of them", "" },
+	{ WHOLE "tests: [ { table: a.b, test: row_count } ]\n",
+		"p.yaml:9:10: a row_count test needs min, max or equals", "" },
+	{ WHOLE "tests: [ { table: a.b, test: row_count, min: 2, max: 1 } ]\n",
+		"p.yaml:9:10: min is above max", "" },
+	{ WHOLE "tests: [ { table: a.b, test: row_count, min: -1 } ]\n",
+		"p.yaml:9:46: this must be a whole number", "" },
+	{ WHOLE "tests: [ { table: a.b, column: c, test: freshness } ]\n",
+		"p.yaml:9:10: a freshness test needs warn or error", "" },
+	{ WHOLE "tests: [ { table: a.b, column: c, test: freshness,"
+		" warn: 2h, error: 1h } ]\n",
+		"p.yaml:9:10: warn must be a smaller age", "" },
+	{ WHOLE "tests: [ { test: compare, left: a, right: b, is: like } ]\n",
+		"p.yaml:9:50: \"like\" is not allowed here", "less_equals" },
+	{ WHOLE "tests: [ { table: a.b, column: c, test: unique,"
+		" severity: bad } ]\n",
+		"p.yaml:9:59: \"bad\" is not allowed here", "warn" },
+	{ WHOLE "tests: [ { table: a.b, column: c, to: a.d,"
+		" test: relationships } ]\n",
+		"p.yaml:9:39: this must be a map", "" },
+	{ WHOLE "tests: [ { table: a.b, column: c, test: unique },"
+		" { table: a.b, column: c, test: unique } ]\n",
+		"p.yaml:9:51: another test is named \"unique a.b.c\"", "" },
 };
 
 static void wrong_files_are_refused(void)
