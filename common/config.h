@@ -68,6 +68,7 @@ struct config {
 	int64_t prefetch;
 	int64_t max_message_bytes; /* larger foreign messages are rejects */
 	int64_t ledger_keep_secs; /* then a complete source's becomes one row */
+	int64_t stuck_secs; /* at one record: the process aborts */
 
 	/* logs */
 	enum log_level log_level;

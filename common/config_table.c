@@ -171,6 +171,11 @@ static const struct setting settings[] = {
 		AT(ledger_keep_secs), .preset = "1 h",
 		.help = "the chunks of a source that has been complete for so "
 			"long become one row in meta.chunk" },
+	{ .name = "stuck_secs", SECS(0, DAY_SECS), AT(stuck_secs),
+		.preset = "30 s",
+		.help = "a consumer that is at one record for so long, waiting "
+			"for nobody, aborts, so that the message is found and "
+			"rejected; 0: never" },
 
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),

@@ -296,12 +296,24 @@ static bool step_take_back(struct loader *loader, struct work **works,
 
 /* -- a batch ------------------------------------------------------------ */
 
+static bool read_work(struct loader *loader, struct work *work,
+	struct err *err)
+{
+	struct watchdog *watchdog = loader->session.watchdog;
+	bool ok;
+
+	watchdog_enter(watchdog);
+	ok = work_read(work, &loader->rules, err);
+	watchdog_leave(watchdog);
+	return ok;
+}
+
 static bool read_works(struct loader *loader, struct work **works,
 	size_t count, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (works[i]->kind == WORK_UNREAD &&
-			!work_read(works[i], &loader->rules, err))
+			!read_work(loader, works[i], err))
 			return false;
 		work_find_dataset(works[i], &loader->plan->set);
 	}
@@ -570,7 +582,7 @@ static bool add_pending(struct loader *loader, struct parcel *parcel,
 	loader->pending_bytes += (int64_t)work->delivery->weight;
 	if (work->delivery->redelivered)
 		return work_make_key(work, err);
-	return work_read(work, &loader->rules, err);
+	return read_work(loader, work, err);
 }
 
 /* Removes the first n; frees them when told so. */
@@ -710,7 +722,7 @@ static void make_name(struct loader *loader)
 
 struct loader *loader_start(const struct config *config, struct plan *plan,
 	struct queue *deliveries, struct intake *intake, struct fate *fate,
-	struct err *err)
+	struct watchdog *watchdog, struct err *err)
 {
 	struct loader *loader = calloc(1, sizeof(*loader));
 
@@ -726,7 +738,8 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	loader->fate = fate;
 	make_name(loader);
 	loader->session = (struct session){ .config = config, .plan = plan,
-		.name = loader->name, .stop_fd = fate->stop_fd };
+		.name = loader->name, .stop_fd = fate->stop_fd,
+		.watchdog = watchdog };
 	loader->rules = (struct work_rules){ config->producer.user,
 		config->max_message_bytes };
 	loader->backoff = (struct backoff){ .base_ms = 100,

@@ -26,6 +26,7 @@ struct daemon {
 	struct fate fate;
 	struct queue *deliveries;
 	struct intake *intake;
+	struct watchdog *watchdog;
 	struct loader *loader;
 	int signals;
 };
@@ -78,12 +79,14 @@ static bool start(struct daemon *daemon, struct err *err)
 	if (daemon->deliveries != NULL)
 		daemon->intake = intake_start(config, &plan->set,
 			daemon->deliveries, &daemon->fate, err);
-	if (daemon->intake == NULL) {
+	if (daemon->intake != NULL)
+		daemon->watchdog = watchdog_start((int)config->stuck_secs, err);
+	if (err->kind != ERR_NONE) {
 		plan_free(plan);
 		return false;
 	}
 	daemon->loader = loader_start(config, plan, daemon->deliveries,
-		daemon->intake, &daemon->fate, err);
+		daemon->intake, &daemon->fate, daemon->watchdog, err);
 	return daemon->loader != NULL;
 }
 
@@ -174,6 +177,7 @@ static void stop(struct daemon *daemon)
 	fate_leave(&daemon->fate);
 	queue_close(daemon->deliveries);
 	loader_join(daemon->loader);
+	watchdog_stop(daemon->watchdog);
 	intake_stop(daemon->intake); /* sends the last acknowledgements */
 	while ((parcel = queue_pop(daemon->deliveries, 0)) != NULL)
 		parcel_free(parcel);

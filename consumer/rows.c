@@ -10,6 +10,14 @@
 
 #define PUT_BYTES ((size_t)256 << 10)
 
+/* The tests' consumer dies of some records, and is stuck at others. */
+#ifdef SLUICE_TEST_POISON
+#define POISON(text, len) test_poison((text), (len))
+void test_poison(const char *text, size_t len);
+#else
+#define POISON(text, len) ((void)0)
+#endif
+
 /* Records first .. last - 1 of each message. */
 struct range {
 	uint64_t first, last;
@@ -45,6 +53,7 @@ struct item {
 };
 
 struct items {
+	struct watchdog *watchdog;
 	const struct work *work;
 	const struct dataset *derived; /* NULL: the message's own records */
 	struct derive *derive;
@@ -67,11 +76,12 @@ static bool is_refused(const struct work *work, uint64_t number)
 		compare_numbers) != NULL;
 }
 
-static void items_open(struct items *items, const struct work *work,
-	const struct dataset *derived, struct derive *derive)
+static void items_open(struct items *items, const struct session *session,
+	const struct work *work, const struct dataset *derived,
+	struct derive *derive)
 {
-	*items = (struct items){ .work = work, .derived = derived,
-		.derive = derive };
+	*items = (struct items){ .watchdog = session->watchdog, .work = work,
+		.derived = derived, .derive = derive };
 	derive_close(derive);
 	work_walk(work, &items->walk);
 }
@@ -101,10 +111,17 @@ static bool next_derived(struct items *items, struct item *item,
 	return false;
 }
 
+/* From one step to the next the thread is at bytes. */
+static void items_close(struct items *items)
+{
+	watchdog_leave(items->watchdog);
+}
+
 /* False when out of memory. */
 static bool items_next(struct items *items, struct item *item,
 	enum walk_step *step, struct json_fault *fault, struct err *err)
 {
+	watchdog_enter(items->watchdog);
 	if (items->derived != NULL)
 		return next_derived(items, item, step, fault, err);
 	*step = walk_next(&items->walk, &item->record, fault);
@@ -164,9 +181,18 @@ static bool put_full(struct load *load, size_t limit, struct err *err)
 
 	if (load->copy.len <= limit)
 		return true;
+	watchdog_leave(load->session->watchdog);
 	ok = db_copy_put(load->db, load->copy.data, load->copy.len, err);
 	buf_reset(&load->copy);
 	return ok;
+}
+
+static enum row_status map_item(struct table *table, const struct item *item,
+	struct row_fault *fault, struct err *err)
+{
+	POISON(item->record.text, item->record.len);
+	return rowmap_record(table->map, item->record.text, item->record.len,
+		table->cells, fault, err);
 }
 
 static bool copy_record(struct load *load, const struct feed *feed,
@@ -178,8 +204,7 @@ static bool copy_record(struct load *load, const struct feed *feed,
 		(int64_t)item->ordinal };
 	struct row_fault fault;
 
-	switch (rowmap_record(table->map, item->record.text, item->record.len,
-		table->cells, &fault, err)) {
+	switch (map_item(table, item, &fault, err)) {
 	case ROW_OK:
 		tally_at(load, feed, work->source)->rows++;
 		return copybin_row(&load->copy, table->cells, table->width,
@@ -213,11 +238,10 @@ static bool copy_work(struct load *load, const struct feed *feed,
 	enum walk_step step;
 	bool ok = true;
 
-	items_open(&items, work, derived, &load->derive);
+	items_open(&items, load->session, work, derived, &load->derive);
 	for (uint64_t i = 0; ok && i < range.last; i++) {
-		if (!items_next(&items, &item, &step, &fault, err))
-			return false;
-		if (step == WALK_END)
+		ok = items_next(&items, &item, &step, &fault, err);
+		if (!ok || step == WALK_END)
 			break;
 		if (i < range.first)
 			continue;
@@ -226,6 +250,7 @@ static bool copy_work(struct load *load, const struct feed *feed,
 			copy_record(load, feed, work, &item, err) :
 			refuse_json(load, feed, work, &item, &fault, err);
 	}
+	items_close(&items);
 	return ok;
 }
 
@@ -341,11 +366,14 @@ static bool reject_refused(struct load *load, const struct feed *feed,
 	struct items items;
 	enum walk_step step = WALK_RECORD;
 	char detail[256];
+	bool ok = true;
 
-	items_open(&items, work, derived, &load->derive);
-	for (uint64_t i = 0; i <= index && step != WALK_END; i++)
-		if (!items_next(&items, &item, &step, &fault, err))
-			return false;
+	items_open(&items, load->session, work, derived, &load->derive);
+	for (uint64_t i = 0; ok && i <= index && step != WALK_END; i++)
+		ok = items_next(&items, &item, &step, &fault, err);
+	items_close(&items);
+	if (!ok)
+		return false;
 	(void)snprintf(detail, sizeof(detail), "%s: %.200s", why->code,
 		why->text);
 	reject.detail = detail;
@@ -408,16 +436,17 @@ static bool count_items(struct load *load, const struct feed *feed,
 	struct items items;
 	struct item item;
 	enum walk_step step = WALK_RECORD;
+	bool ok = true;
 
 	*count = feed->works[0]->records;
 	if (feed->derived == NULL)
 		return true;
-	items_open(&items, feed->works[0], feed->derived->dataset,
-		&load->derive);
-	for (*count = 0; step != WALK_END; *count += step != WALK_END)
-		if (!items_next(&items, &item, &step, &fault, err))
-			return false;
-	return true;
+	items_open(&items, load->session, feed->works[0],
+		feed->derived->dataset, &load->derive);
+	for (*count = 0; ok && step != WALK_END; *count += step != WALK_END)
+		ok = items_next(&items, &item, &step, &fault, err);
+	items_close(&items);
+	return ok;
 }
 
 static bool count_unknown(struct load *load, struct table *table,
@@ -551,12 +580,11 @@ static bool rehearse(struct session *session, const struct work *work,
 	struct item item;
 	bool ok = table != NULL;
 
-	items_open(&items, work, derived, derive);
+	items_open(&items, session, work, derived, derive);
 	while (ok && items_next(&items, &item, &step, &fault, err) &&
 		step == WALK_RECORD) {
 		buf_reset(&row);
-		switch (rowmap_record(table->map, item.record.text,
-			item.record.len, table->cells, &row_fault, err)) {
+		switch (map_item(table, &item, &row_fault, err)) {
 		case ROW_OK:
 			ok = copybin_row(&row, table->cells, table->width,
 				NULL, 0, err);
@@ -568,6 +596,7 @@ static bool rehearse(struct session *session, const struct work *work,
 			break;
 		}
 	}
+	items_close(&items);
 	buf_clear(&row);
 	return ok && step != WALK_RECORD;
 }

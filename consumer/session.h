@@ -7,6 +7,7 @@
 #include "common/db.h"
 #include "common/rowmap.h"
 #include "consumer/plan.h"
+#include "consumer/watchdog.h"
 
 /* A dataset ready to be loaded. */
 struct table {
@@ -24,6 +25,7 @@ struct session {
 	const struct plan *plan;
 	const char *name; /* of this consumer, in meta.load */
 	int stop_fd;
+	struct watchdog *watchdog; /* NULL: nobody watches */
 	struct db *db;         /* NULL: not connected */
 	char day[CLOCK_TEXT];  /* of the partitions; "": unknown */
 	struct table *tables;
