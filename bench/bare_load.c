@@ -121,7 +121,7 @@ static bool load_batch(struct bare *bare, size_t at, const char *copy,
 		db_copy_end(bare->db, &rows, err) &&
 		db_query(bare->db, upsert, 3, values, NULL, err) &&
 		models_refresh(bare->models, bare->db, (int64_t)at + 1, &delta,
-			1, err) &&
+			1, NULL, err) &&
 		db_commit(bare->db, err);
 }
 

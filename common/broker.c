@@ -504,16 +504,28 @@ bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,
 		broker_lost(broker, status, "acknowledge", err);
 }
 
-bool broker_requeue(struct broker *broker, uint64_t tag, bool multiple,
-	struct err *err)
+static bool nack(struct broker *broker, uint64_t tag, bool multiple,
+	bool requeue, struct err *err)
 {
 	int status;
 
 	if (!broker_ackable(broker, err))
 		return err_wrap(err, "give back");
 	watch_enter(&broker->watch, broker_patience_ms(broker));
-	status = amqp_basic_nack(broker->amqp, CHANNEL, tag, multiple, 1);
+	status = amqp_basic_nack(broker->amqp, CHANNEL, tag, multiple,
+		requeue);
 	watch_leave(&broker->watch);
 	return status == AMQP_STATUS_OK ||
 		broker_lost(broker, status, "give back", err);
+}
+
+bool broker_requeue(struct broker *broker, uint64_t tag, bool multiple,
+	struct err *err)
+{
+	return nack(broker, tag, multiple, true, err);
+}
+
+bool broker_pass_on(struct broker *broker, uint64_t tag, struct err *err)
+{
+	return nack(broker, tag, false, false, err);
 }

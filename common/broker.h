@@ -57,9 +57,13 @@ bool broker_consume(struct broker *broker, const char *queue, int prefetch,
 	struct err *err) MUST_CHECK;
 bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,
 	struct err *err) MUST_CHECK;
-/* basic.nack with requeue; Sluice never nacks without. */
+/* basic.nack with requeue. */
 bool broker_requeue(struct broker *broker, uint64_t tag, bool multiple,
 	struct err *err) MUST_CHECK;
+/* basic.nack without: the message goes to the queue's dead-letter exchange,
+ * at least once. Only for a queue that has one: it would be lost else. */
+bool broker_pass_on(struct broker *broker, uint64_t tag, struct err *err)
+	MUST_CHECK;
 
 /* Header the door adds to a message above max_message_bytes: its true size.
  * The body is cut to its first 64 KiB. A sender cannot set this header. */

@@ -47,13 +47,26 @@ bool acks_delivered(struct acks *acks, uint64_t tag, struct err *err)
 	return true;
 }
 
+static bool is_open(const struct acks *acks, uint64_t tag)
+{
+	return acks->oldest != 0 && tag >= acks->oldest &&
+		tag <= acks->newest && *at(acks, tag) == OPEN;
+}
+
 void acks_done(struct acks *acks, uint64_t tag)
 {
-	if (acks->oldest == 0 || tag < acks->oldest || tag > acks->newest ||
-		*at(acks, tag) != OPEN)
+	if (!is_open(acks, tag))
 		return;
 	*at(acks, tag) = DONE;
 	acks->ready++;
+}
+
+bool acks_returned(struct acks *acks, uint64_t tag)
+{
+	if (!is_open(acks, tag))
+		return false;
+	*at(acks, tag) = SENT;
+	return true;
 }
 
 /* Moves oldest behind the run of tags that are done or sent; the newest done

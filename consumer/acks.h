@@ -24,6 +24,9 @@ bool acks_delivered(struct acks *acks, uint64_t tag, struct err *err)
 	MUST_CHECK;
 /* A tag that is not outstanding is ignored. */
 void acks_done(struct acks *acks, uint64_t tag);
+/* Given back some other way: there will be no ack for it. False when it is not
+ * outstanding. The broker must hear of it before the next ack. */
+bool acks_returned(struct acks *acks, uint64_t tag) MUST_CHECK;
 /* The next ack to send; false when there is none. */
 bool acks_next(struct acks *acks, uint64_t *tag, bool *multiple);
 /* Deliveries neither done nor sent. */

@@ -107,6 +107,15 @@ static bool follow(struct derive *derive, char *const *steps, size_t *node,
 
 /* -- values ------------------------------------------------------------- */
 
+const struct dataset *derive_root(const struct dataset *dataset)
+{
+	const struct dataset *root = dataset;
+
+	while (root != NULL && root->from != NULL)
+		root = dataset_find(root->pipeline, root->from);
+	return root;
+}
+
 bool derive_open(struct derive *derive, const struct dataset *dataset,
 	const struct record *parent, struct err *err)
 {

@@ -26,6 +26,9 @@ struct derive {
 const struct dataset *derive_dataset(const struct dataset *parent,
 	const struct dataset *previous);
 
+/* Out of whose records it is made in the end; itself when of nobody's. */
+const struct dataset *derive_root(const struct dataset *dataset);
+
 /* Starts on a record that the parent's mapper has taken; its text must outlive
  * the walk through it. One that is not JSON gives nothing. */
 bool derive_open(struct derive *derive, const struct dataset *dataset,

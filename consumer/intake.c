@@ -4,6 +4,7 @@
 #include "common/broker.h"
 #include "common/clock.h"
 #include "consumer/acks.h"
+#include "consumer/work.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -17,9 +18,12 @@
 #define HELD_BYTES_MAX ((size_t)32 << 20)
 #define SKIP_MS (2 * 60 * 1000) /* a queue that does not answer is left out */
 #define QUEUE_NAME 128
+#define DEAD_PREFETCH 32 /* what is in there may wait for long in our hands */
 
 enum note_kind {
 	NOTE_ACKS,
+	NOTE_REQUEUE,
+	NOTE_PASS_ON,
 	NOTE_ROOM,
 	NOTE_PAUSE,
 	NOTE_RESUME,
@@ -31,7 +35,8 @@ struct note {
 	enum note_kind kind;
 	uint64_t generation;
 	size_t count;
-	uint64_t *tags;       /* NOTE_ACKS */
+	uint64_t *tags;       /* NOTE_ACKS, NOTE_REQUEUE, NOTE_PASS_ON */
+	struct note *next;    /* in the intake's list of returns */
 	struct source_queue *queues; /* NOTE_QUEUES */
 };
 
@@ -54,6 +59,7 @@ struct intake {
 	struct broker *broker;
 	uint64_t connection; /* generation of the latest connection */
 	struct acks acks;
+	struct note *returns; /* to be sent before the next ack */
 	struct source_queue *queues;
 	size_t queue_count;
 	struct parcel **held; /* delivered, but out is full */
@@ -107,10 +113,10 @@ uint64_t intake_generation(const struct intake *intake)
 }
 
 /* Out of memory means that the broker delivers again: the ledger knows. */
-void intake_ack(struct intake *intake, uint64_t generation,
-	const uint64_t *tags, size_t count)
+static void send_tags(struct intake *intake, enum note_kind kind,
+	uint64_t generation, const uint64_t *tags, size_t count)
 {
-	struct note *note = note_new(NOTE_ACKS);
+	struct note *note = note_new(kind);
 
 	if (note == NULL)
 		return;
@@ -123,6 +129,19 @@ void intake_ack(struct intake *intake, uint64_t generation,
 	}
 	memcpy(note->tags, tags, count * sizeof(*tags));
 	send_note(intake, note, -1);
+}
+
+void intake_ack(struct intake *intake, uint64_t generation,
+	const uint64_t *tags, size_t count)
+{
+	send_tags(intake, NOTE_ACKS, generation, tags, count);
+}
+
+void intake_return(struct intake *intake, uint64_t generation,
+	const uint64_t *tags, size_t count, bool pass_on)
+{
+	send_tags(intake, pass_on ? NOTE_PASS_ON : NOTE_REQUEUE, generation,
+		tags, count);
 }
 
 void intake_room(struct intake *intake)
@@ -195,6 +214,20 @@ static void take_queues(struct intake *intake, struct note *note)
 	note->queues = NULL;
 }
 
+/* Kept until they can be sent. */
+static void take_returns(struct intake *intake, struct note *note)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < note->count; i++)
+		if (note->generation == intake->connection &&
+			acks_returned(&intake->acks, note->tags[i]))
+			note->tags[kept++] = note->tags[i];
+	note->count = kept;
+	note->next = intake->returns;
+	intake->returns = note;
+}
+
 static void take_note(struct intake *intake, struct note *note)
 {
 	switch (note->kind) {
@@ -203,6 +236,10 @@ static void take_note(struct intake *intake, struct note *note)
 			if (note->generation == intake->connection)
 				acks_done(&intake->acks, note->tags[i]);
 		break;
+	case NOTE_REQUEUE:
+	case NOTE_PASS_ON:
+		take_returns(intake, note);
+		return;
 	case NOTE_ROOM:
 		break;
 	case NOTE_PAUSE:
@@ -234,11 +271,36 @@ static void await_note(struct intake *intake, int timeout_ms)
 	(void)poll(&fd, 1, timeout_ms);
 }
 
+static bool send_return(struct intake *intake, const struct note *note,
+	struct err *err)
+{
+	for (size_t i = 0; i < note->count; i++)
+		if (!(note->kind == NOTE_PASS_ON ?
+			    broker_pass_on(intake->broker, note->tags[i], err) :
+			    broker_requeue(intake->broker, note->tags[i], false,
+				    err)))
+			return false;
+	return true;
+}
+
+static void drop_return(struct intake *intake)
+{
+	struct note *note = intake->returns;
+
+	intake->returns = note->next;
+	note_free(note);
+}
+
+/* Returns first: an ack of many may reach over them, and would count as one of
+ * theirs. */
 static bool send_acks(struct intake *intake, struct err *err)
 {
 	bool multiple;
 	uint64_t tag;
 
+	for (; intake->returns != NULL; drop_return(intake))
+		if (!send_return(intake, intake->returns, err))
+			return false;
 	while (acks_next(&intake->acks, &tag, &multiple))
 		if (!broker_ack(intake->broker, tag, multiple, err))
 			return false;
@@ -405,6 +467,15 @@ static void complain_missing(struct intake *intake)
 					"run `sluice apply`"));
 }
 
+static int prefetch_of(const struct intake *intake,
+	const struct source_queue *queue)
+{
+	const int64_t prefetch = intake->config->prefetch;
+
+	return work_queue_is_dead(queue->name) && prefetch > DEAD_PREFETCH ?
+		DEAD_PREFETCH : (int)prefetch;
+}
+
 static bool subscribe(struct intake *intake, struct err *err)
 {
 	size_t missing;
@@ -423,7 +494,7 @@ static bool subscribe(struct intake *intake, struct err *err)
 		if (queue->missing || queue->skip_until_ms > clock_now_ms())
 			continue;
 		if (broker_consume(intake->broker, queue->name,
-			    (int)intake->config->prefetch, err))
+			    prefetch_of(intake, queue), err))
 			continue;
 		/* one without a leader answers nothing: serve the others */
 		queue->skip_until_ms = clock_now_ms() + SKIP_MS;
@@ -559,6 +630,8 @@ static bool serve(struct intake *intake, struct err *err)
 	broker_close(intake->broker);
 	intake->broker = NULL;
 	acks_clear(&intake->acks);
+	while (intake->returns != NULL)
+		drop_return(intake);
 	drop_held(intake);
 	return ok;
 }

@@ -35,6 +35,10 @@ uint64_t intake_generation(const struct intake *intake);
 /* These tags of that generation are committed. */
 void intake_ack(struct intake *intake, uint64_t generation,
 	const uint64_t *tags, size_t count);
+/* These tags of that generation are not loaded now: back into their queue, or
+ * on into its dead-letter queue, which there must be. */
+void intake_return(struct intake *intake, uint64_t generation,
+	const uint64_t *tags, size_t count, bool pass_on);
 /* There is room in the queue again. */
 void intake_room(struct intake *intake);
 /* Drops the connection (the broker takes everything back), or connects. */

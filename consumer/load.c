@@ -4,12 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+void load_enter(struct load *load, const struct dataset *dataset)
+{
+	load->totals.at = derive_root(dataset);
+}
+
 static bool prepare_partition(struct load *load, const struct dataset *dataset,
 	struct err *err)
 {
 	struct table *table = session_table(load->session, dataset, err);
 
-	return table != NULL && session_partition(load->session, table, err);
+	load_enter(load, dataset);
+	if (table == NULL || !session_partition(load->session, table, err))
+		return false;
+	load_enter(load, NULL);
+	return true;
 }
 
 /* The partitions are made in transactions of their own, so that nobody waits
@@ -45,9 +54,20 @@ static bool begin(struct load *load, struct err *err)
 		"the server's date does not stand still");
 }
 
+static bool refresh_models(struct load *load, struct err *err)
+{
+	const struct dataset *at = NULL;
+
+	if (models_refresh(load->session->plan->models, load->db,
+		load->totals.load_id, load->deltas, load->delta_count, &at,
+		err))
+		return true;
+	load_enter(load, at);
+	return false;
+}
+
 static bool run_steps(struct load *load, struct err *err)
 {
-	struct session *session = load->session;
 	bool ok;
 
 	ok = begin(load, err) && claim_sources(load, err) &&
@@ -57,9 +77,7 @@ static bool run_steps(struct load *load, struct err *err)
 		ok = store_bodies(load, err) && load_datasets(load, err) &&
 			reject_messages(load, err) &&
 			store_rejects(load, err) &&
-			models_refresh(session->plan->models, load->db,
-				load->totals.load_id, load->deltas,
-				load->delta_count, err) &&
+			refresh_models(load, err) &&
 			store_counters(load, err) && store_derived(load, err);
 	return ok && store_load(load, err) && db_commit(load->db, err);
 }

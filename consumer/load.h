@@ -12,6 +12,9 @@ struct load_totals {
 	int64_t bytes;
 	int64_t records;
 	int64_t inserted, updated, unchanged, rejected;
+	const struct dataset *at; /* it failed at the tables or models of this
+				   * one, or of what is made out of it; NULL:
+				   * elsewhere, or it did not fail */
 };
 
 /* Loads works (all read; sorted in place). careful: records that PostgreSQL

@@ -3,6 +3,8 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "consumer/attempts.h"
+#include "consumer/derive.h"
+#include "consumer/held.h"
 #include "consumer/keep.h"
 #include "consumer/load.h"
 
@@ -19,6 +21,7 @@
 #define SUSPECT_DEATHS 2   /* died with others that often: tried alone */
 #define POISON_DEATHS 5    /* died alone that often: rejected whole */
 #define HOPELESS_DEATHS 7  /* even that killed us: rejected unread */
+#define TRY_LOCK_MS 1000   /* a try of a held dataset waits for a lock */
 #define PLAN_GAP_MS 5000   /* between two looks for a dataset that is new */
 #define GENERATION_PAST UINT64_MAX /* no connection will ever have it */
 
@@ -39,6 +42,9 @@ struct loader {
 	struct work **pending; /* in the order of delivery */
 	size_t pending_count, pending_cap;
 	int64_t pending_bytes;
+	struct held_set held;
+	const struct dataset *fault; /* of the step that failed; or NULL */
+	int64_t rows;          /* that the last load has put into tables */
 	struct backoff backoff;
 	struct log_repeat trouble;
 	int64_t trouble_since; /* 0: all is well */
@@ -48,6 +54,7 @@ struct loader {
 enum verdict {
 	LOADED,
 	REFUSED, /* by what it is: split it or set it aside */
+	HELD,    /* the tables of loader->fault take nothing now */
 	VOID,    /* no longer ours: we stop, or the broker took it back */
 };
 
@@ -72,6 +79,22 @@ static bool is_fatal(const struct err *err)
 {
 	return err->kind == ERR_STOP && err->code[0] == '\0' &&
 		err_exit_code(err) == EXIT_BUG;
+}
+
+/* The statement took too long: a smaller load may do. */
+static bool is_slow(const struct err *err)
+{
+	return strcmp(err->code, "57014") == 0;
+}
+
+/* What the tables at hand have brought about: they were altered or dropped by
+ * hand, somebody holds a lock, a trigger objects. */
+static bool is_of_tables(const struct err *err)
+{
+	if (err->kind == ERR_STOP)
+		return !is_fatal(err) && strncmp(err->code, "28", 2) != 0 &&
+			strncmp(err->code, "3D", 2) != 0;
+	return strncmp(err->code, "55", 2) == 0 || is_slow(err);
 }
 
 /* Wrong from the start: user, password, database. */
@@ -155,13 +178,17 @@ static enum verdict persist(struct loader *loader, step_function *step,
 {
 	for (;;) {
 		*err = (struct err){ 0 };
+		loader->fault = NULL;
 		if (session_ensure(&loader->session, err) &&
 			step(loader, works, count, err)) {
 			calm(loader);
 			return LOADED;
 		}
-		if (err->kind == ERR_REJECT)
+		if (err->kind == ERR_REJECT ||
+			(loader->fault != NULL && count > 1 && is_slow(err)))
 			return REFUSED;
+		if (loader->fault != NULL)
+			return HELD;
 		if (!wait_for_retry(loader, err))
 			return VOID;
 		if (clock_now_ms() - loader->trouble_since > HOLD_MS)
@@ -173,35 +200,45 @@ static enum verdict persist(struct loader *loader, step_function *step,
 
 /* -- steps -------------------------------------------------------------- */
 
-/* Refusals that follow from the table's shape, not from a row's values. */
-static bool is_altered_table(const struct err *err)
-{
-	static const char *const codes[] = { "22P03", "22P04", "23502",
-		"42703", "42804", "42P01", "42P10" };
+/* What a human can do about an SQLSTATE; stop: only a human can. Those of data
+ * (22, 23) are here that follow from the table's shape, not from a row. */
+static const struct remedy {
+	const char *code;
+	bool stop;
+	const char *text;
+} remedies[] = {
+#define UNDO "the tables do not fit the pipeline files: run `sluice apply`, " \
+	"or undo what was altered by hand"
+	{ "22P03", true, UNDO },
+	{ "22P04", true, UNDO },
+	{ "23502", true, UNDO },
+	{ "42703", true, UNDO },
+	{ "42804", true, UNDO },
+	{ "42P01", true, UNDO },
+	{ "42P10", true, UNDO },
+#undef UNDO
+	{ "42501", true, "run `sluice apply`, it grants what is needed" },
+	{ "55P03", false, "somebody holds a lock on the table: end that "
+		"session (pg_locks, pg_stat_activity), or wait for it" },
+	{ "57014", false, "a statement was cancelled, or took longer than "
+		"statement_timeout_ms: look for what slows the table down" },
+};
 
-	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-		if (strcmp(err->code, codes[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool explain(struct err *err)
+static void explain(struct err *err)
 {
 	const struct err was = *err;
 
-	if (is_altered_table(err)) {
-		err_stop(err, EXIT_CONFIG,
-			"%.800s: the tables do not fit the pipeline files: "
-			"run `sluice apply`, or undo what was altered by hand",
-			was.text);
+	for (size_t i = 0; i < sizeof(remedies) / sizeof(*remedies); i++) {
+		const struct remedy *remedy = &remedies[i];
+
+		if (strcmp(was.code, remedy->code) != 0)
+			continue;
+		err_stop(err, EXIT_CONFIG, "%.800s: %s", was.text,
+			remedy->text);
 		memcpy(err->code, was.code, sizeof(err->code));
-	} else if (strcmp(err->code, "42501") == 0) {
-		err_stop(err, EXIT_CONFIG,
-			"%.800s: run `sluice apply`, it grants what is needed",
-			was.text);
-		memcpy(err->code, was.code, sizeof(err->code));
+		if (!remedy->stop)
+			err->kind = was.kind;
 	}
-	return false;
 }
 
 static void log_load(const struct load_totals *totals, int64_t started_us)
@@ -239,8 +276,13 @@ static bool load_as(struct loader *loader, struct work **works, size_t count,
 	const int64_t started_us = clock_now_us();
 	struct load_totals totals;
 
-	if (!load_run(&loader->session, works, count, careful, &totals, err))
-		return explain(err);
+	if (!load_run(&loader->session, works, count, careful, &totals, err)) {
+		explain(err);
+		if (db_alive(loader->session.db) && is_of_tables(err))
+			loader->fault = totals.at;
+		return false;
+	}
+	loader->rows = totals.inserted + totals.updated + totals.unchanged;
 	log_load(&totals, started_us);
 	acknowledge(loader, works, count);
 	return true;
@@ -326,6 +368,7 @@ static void use_plan(struct loader *loader, struct plan *plan)
 	session_set_plan(&loader->session, plan);
 	plan_free(loader->plan);
 	loader->plan = plan;
+	held_hurry(&loader->held); /* perhaps that was the remedy */
 	loader->keep = (struct keep){ 0 };
 	LOG(LOG_INFO, "plan_changed",
 		LOG_U("pipelines", loader->plan->set.count));
@@ -396,6 +439,29 @@ static bool set_aside(struct loader *loader, struct work **work,
 	return persist(loader, step_load_aside, work, 1, &err) == LOADED;
 }
 
+/* The dataset of loader->fault waits from now on, or still; what it has
+ * among the works is not done. */
+static bool hold_dataset(struct loader *loader, const struct err *why)
+{
+	struct err err = { 0 };
+	struct held *held = held_add(&loader->held, loader->fault, &err);
+
+	if (held == NULL) {
+		fate_end(loader->fate, &err);
+		return false;
+	}
+	/* a partition may have been dropped by hand */
+	if (strcmp(why->code, "42P01") == 0)
+		session_forget_partitions(&loader->session);
+	held->try_ms = clock_now_ms() + backoff_next_ms(&held->backoff);
+	if (log_repeat_due(&held->trouble))
+		LOG(why->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,
+			"dataset_waits", LOG_S("dataset", held->name),
+			LOG_S("code", why->code), LOG_S("err", why->text),
+			LOG_S("others", "are loaded"));
+	return true;
+}
+
 /* One message that was refused: if not as a whole, then the records that are
  * at fault. */
 static bool load_single(struct loader *loader, struct work **work,
@@ -410,19 +476,39 @@ static bool load_single(struct loader *loader, struct work **work,
 		return true;
 	case REFUSED:
 		return set_aside(loader, work, why);
+	case HELD:
+		return hold_dataset(loader, why);
 	case VOID:
 		break;
 	}
 	return false;
 }
 
-/* Loads all of them, in halves where something is refused. False: stopped or
- * void; those that are done say so. */
+/* Moves those of the dataset to the end; how many are not. */
+static size_t part_dataset(struct work **works, size_t count,
+	const struct dataset *dataset)
+{
+	size_t others = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct work *work = works[i];
+
+		if (derive_root(work->dataset) == dataset)
+			continue;
+		works[i] = works[others];
+		works[others++] = work;
+	}
+	return others;
+}
+
+/* Loads all of them, in halves where something is refused, without those whose
+ * dataset is to wait. False: stopped or void; those that are done say so. */
 static bool load_works(struct loader *loader, struct work **works,
 	size_t count)
 {
 	const size_t half = count / 2;
 	struct err err = { 0 };
+	size_t others;
 
 	if (count == 0)
 		return true;
@@ -431,6 +517,10 @@ static bool load_works(struct loader *loader, struct work **works,
 		return true;
 	case VOID:
 		return false;
+	case HELD:
+		others = part_dataset(works, count, loader->fault);
+		return others < count && hold_dataset(loader, &err) &&
+			load_works(loader, works, others);
 	case REFUSED:
 		break;
 	}
@@ -557,15 +647,9 @@ static void take_back_attempts(struct loader *loader, struct work **works,
 
 /* -- pending messages --------------------------------------------------- */
 
-static bool add_pending(struct loader *loader, struct parcel *parcel,
-	struct err *err)
+/* Takes the work over, also when it fails. */
+static bool add_work(struct loader *loader, struct work *work, struct err *err)
 {
-	struct work *work =
-		work_new(parcel->delivery, parcel->generation, err);
-
-	free(parcel);
-	if (work == NULL)
-		return false;
 	if (loader->pending_count == loader->pending_cap) {
 		const size_t cap = loader->pending_cap * 2 + 64;
 		struct work **more =
@@ -580,29 +664,44 @@ static bool add_pending(struct loader *loader, struct parcel *parcel,
 	}
 	loader->pending[loader->pending_count++] = work;
 	loader->pending_bytes += (int64_t)work->delivery->weight;
+	return true;
+}
+
+static bool add_pending(struct loader *loader, struct parcel *parcel,
+	struct err *err)
+{
+	struct work *work =
+		work_new(parcel->delivery, parcel->generation, err);
+
+	free(parcel);
+	if (work == NULL || !add_work(loader, work, err))
+		return false;
 	if (work->delivery->redelivered)
 		return work_make_key(work, err);
 	return read_work(loader, work, err);
 }
 
-/* Removes the first n; frees them when told so. */
-static void drop_pending(struct loader *loader, size_t n)
+static void drop_pending(struct loader *loader)
 {
-	for (size_t i = 0; i < n; i++) {
-		loader->pending_bytes -=
-			(int64_t)loader->pending[i]->delivery->weight;
+	for (size_t i = 0; i < loader->pending_count; i++)
 		work_free(loader->pending[i]);
-	}
-	loader->pending_count -= n;
-	if (n > 0)
-		memmove(loader->pending, loader->pending + n,
-			loader->pending_count * sizeof(*loader->pending));
+	loader->pending_count = 0;
+}
+
+static void drop_void_held(struct loader *loader, struct held *held)
+{
+	for (size_t i = held->count; i > 0; i--)
+		if (is_void(loader, held->works[i - 1]))
+			work_free(held_take(held, i - 1));
 }
 
 /* Those of a connection that is gone: the broker delivers them again. */
 static void drop_void(struct loader *loader)
 {
 	size_t kept = 0;
+
+	for (size_t i = 0; i < loader->held.count; i++)
+		drop_void_held(loader, &loader->held.items[i]);
 
 	for (size_t i = 0; i < loader->pending_count; i++) {
 		struct work *work = loader->pending[i];
@@ -618,12 +717,19 @@ static void drop_void(struct loader *loader)
 	loader->pending_count = kept;
 }
 
+static int idle_ms(const struct loader *loader)
+{
+	const int keep_ms = keep_wait_ms(&loader->keep);
+	const int held_ms = held_wait_ms(&loader->held, clock_now_ms());
+
+	return held_ms >= 0 && held_ms < keep_ms ? held_ms : keep_ms;
+}
+
 /* Takes what is waiting, up to a batch; waits for the first, or until there is
- * something to put away. False: the queue is closed. */
+ * something else to do. False: the queue is closed. */
 static bool fill_pending(struct loader *loader, struct err *err)
 {
-	int timeout_ms = loader->pending_count == 0 ?
-		keep_wait_ms(&loader->keep) : 0;
+	int timeout_ms = loader->pending_count == 0 ? idle_ms(loader) : 0;
 
 	while (loader->pending_count < PENDING_MAX &&
 		loader->pending_bytes < loader->config->batch_bytes) {
@@ -648,31 +754,152 @@ static void take_plan(struct loader *loader)
 		use_plan(loader, plan);
 }
 
-static void load_pending(struct loader *loader)
+/* Loads these; those that are not done by then are as if they had just come:
+ * to be read, counted and tried anew. */
+static void load_some(struct loader *loader, struct work **works, size_t n)
+{
+	(void)load_batch(loader, works, n);
+	take_back_attempts(loader, works, n);
+	for (size_t i = 0; i < n; i++) {
+		works[i]->counted = false;
+		if (works[i]->done)
+			works[i]->generation = GENERATION_PAST;
+	}
+}
+
+/* -- datasets that wait ------------------------------------------------- */
+
+/* Takes those of datasets that wait out of the pending ones. */
+static bool hold_back(struct loader *loader, struct err *err)
+{
+	const int64_t now_ms = clock_now_ms();
+	size_t kept = 0;
+	bool ok = true;
+
+	if (loader->held.count == 0)
+		return true;
+	for (size_t i = 0; i < loader->pending_count; i++) {
+		struct work *work = loader->pending[i];
+		struct held *held;
+
+		work_find_dataset(work, &loader->plan->set);
+		held = held_find(&loader->held, derive_root(work->dataset));
+		if (ok && held != NULL &&
+			(ok = held_push(held, work, now_ms, err)))
+			loader->pending_bytes -=
+				(int64_t)work->delivery->weight;
+		else
+			loader->pending[kept++] = work;
+	}
+	loader->pending_count = kept;
+	return ok;
+}
+
+static void give_work_back(struct loader *loader, struct work *work)
+{
+	const bool pass_on = !work_queue_is_dead(work->delivery->queue);
+
+	intake_return(loader->intake, work->generation, &work->delivery->tag,
+		1, pass_on);
+	work_free(work);
+}
+
+/* What waits must not fill the broker's window: it goes into the queue of dead
+ * letters, where we meet it again. Nor may it stay in our hands for ever: what
+ * came from there goes back there. */
+static void give_held_back(struct loader *loader, struct held *held)
+{
+	const bool old = held->count > 0 &&
+		clock_now_ms() - held->since_ms > HOLD_MS;
+	const bool many =
+		held->passable * 4 > (size_t)loader->config->prefetch ||
+		held_bytes(&loader->held) > loader->config->batch_bytes / 2;
+
+	if (!old && !(many && held->passable > 0))
+		return;
+	if (log_repeat_due(&held->moved))
+		LOG(LOG_WARN, "messages_moved",
+			LOG_S("dataset", held->name),
+			LOG_U("messages", held->passable),
+			LOG_S("to", "the queue of dead letters, "
+				"until the dataset goes on"));
+	for (size_t i = held->count; i > 0; i--)
+		if (old || !work_queue_is_dead(
+				   held->works[i - 1]->delivery->queue))
+			give_work_back(loader, held_take(held, i - 1));
+}
+
+/* Its messages are pending again. */
+static bool release(struct loader *loader, struct held *held, struct err *err)
+{
+	bool ok = true;
+
+	LOG(LOG_INFO, "dataset_goes_on", LOG_S("dataset", held->name),
+		LOG_U("failures", log_repeat_clear(&held->trouble)),
+		LOG_U("messages", held->count));
+	while (ok && held->count > 0)
+		ok = add_work(loader, held_take(held, held->count - 1), err);
+	held_remove(&loader->held, held);
+	return ok;
+}
+
+/* Others wait as long as the try does: it is not to wait long for a lock. */
+static void set_lock_timeout(struct loader *loader, int64_t ms)
+{
+	struct err err = { 0 };
+	char sql[64];
+
+	(void)snprintf(sql, sizeof(sql), "set lock_timeout = %lld",
+		(long long)ms);
+	if (session_ensure(&loader->session, &err) &&
+		!db_exec(loader->session.db, sql, &err))
+		session_close(&loader->session);
+}
+
+/* One message tells whether a dataset goes on, if any of its rows was new. */
+static bool try_held(struct loader *loader, struct err *err)
+{
+	struct held *held = held_due(&loader->held, clock_now_ms());
+	struct work *work;
+
+	if (held == NULL)
+		return true;
+	work = held->works[0];
+	set_lock_timeout(loader, TRY_LOCK_MS);
+	load_some(loader, &work, 1);
+	set_lock_timeout(loader, loader->config->lock_timeout_ms);
+	if (!work->done)
+		return true;
+	work_free(held_take(held, 0));
+	return loader->rows == 0 || release(loader, held, err);
+}
+
+static bool mind_held(struct loader *loader, struct err *err)
+{
+	if (!hold_back(loader, err) || !try_held(loader, err))
+		return false;
+	for (size_t i = 0; i < loader->held.count; i++)
+		give_held_back(loader, &loader->held.items[i]);
+	return true;
+}
+
+/* False: out of memory. */
+static bool load_pending(struct loader *loader, struct err *err)
 {
 	size_t n;
 
 	drop_void(loader);
 	take_plan(loader);
+	if (!mind_held(loader, err))
+		return false;
 	n = batch_cut(loader->pending, loader->pending_count,
 		loader->config->batch_rows, loader->config->batch_bytes,
 		GUESSED_ROWS);
 	if (n == 0)
-		return;
-	if (!load_batch(loader, loader->pending, n)) {
-		take_back_attempts(loader, loader->pending, n);
-		for (size_t i = 0; i < n; i++) {
-			struct work *work = loader->pending[i];
-
-			/* to be read, counted and tried anew */
-			work->counted = false;
-			if (work->done)
-				work->generation = GENERATION_PAST;
-		}
-		drop_void(loader);
-		return;
-	}
-	drop_pending(loader, n);
+		return true;
+	load_some(loader, loader->pending, n);
+	drop_void(loader);
+	return true;
 }
 
 static void *run(void *context)
@@ -688,14 +915,14 @@ static void *run(void *context)
 		intake_resume(loader->intake);
 	}
 	while (fate_wait(loader->fate, 0) && !fate_ended(loader->fate) &&
-		fill_pending(loader, &err)) {
-		load_pending(loader);
+		fill_pending(loader, &err) && load_pending(loader, &err)) {
 		if (keep_wait_ms(&loader->keep) == 0)
 			keep_run(&loader->keep, &loader->session);
 	}
 	if (err.kind != ERR_NONE)
 		fate_end(loader->fate, &err);
-	drop_pending(loader, loader->pending_count);
+	drop_pending(loader);
+	held_clear(&loader->held);
 	session_close(&loader->session);
 	return NULL;
 }

@@ -85,10 +85,11 @@ struct models_delta {
 /* After the upserts: refreshes the incremental models that read what changed,
  * in dependency order, each in a savepoint; one that fails becomes stale with
  * its dependents (error kept) and the load goes on. False only when the
- * session is lost or must be rolled back. */
+ * session is lost or must be rolled back; *at (may be NULL) is then the
+ * dataset behind the model that failed, or NULL. */
 bool models_refresh(const struct models *models, struct db *db,
 	int64_t load_id, const struct models_delta *deltas, size_t count,
-	struct err *err) MUST_CHECK;
+	const struct dataset **at, struct err *err) MUST_CHECK;
 
 /* A partition (quoted; held by meta.delta_hold) of the dataset's delta is
  * about to be dropped in this transaction: keeps what the models counted in it.

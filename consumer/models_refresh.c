@@ -93,6 +93,7 @@ struct refresh {
 	size_t delta_count;
 	struct progress *progress;
 	bool strangers; /* fresh models that this program does not know */
+	const struct dataset *at; /* behind the model at hand; or NULL */
 };
 
 static size_t find_model(const struct models *models, const char *key)
@@ -477,24 +478,39 @@ static bool count_refreshes(struct refresh *refresh, struct err *err)
 	return ok;
 }
 
+/* An incremental model reads one relation: a table or another model. */
+static const struct dataset *dataset_behind(const struct models *models,
+	size_t at)
+{
+	const struct source *source = &models->items[at].sources[0];
+
+	while (source->model != SIZE_MAX)
+		source = &models->items[source->model].sources[0];
+	return source->dataset;
+}
+
 static bool refresh_all(struct refresh *refresh, struct err *err)
 {
 	const struct models *models = refresh->models;
 	bool ok = read_states(refresh, err);
 
 	for (size_t i = 0; ok && i < models->count; i++) {
+		refresh->at = models->items[i].kind == MODEL_INCREMENTAL ?
+			dataset_behind(models, i) : NULL;
 		if (models->items[i].kind != MODEL_INCREMENTAL)
 			ok = note_change(refresh, i, err);
 		else if (refresh->progress[i].fresh)
 			ok = refresh_incremental(refresh, i, err);
 	}
+	if (ok)
+		refresh->at = NULL;
 	return ok && (!refresh->strangers || disown_strangers(refresh, err)) &&
 		count_refreshes(refresh, err);
 }
 
 bool models_refresh(const struct models *models, struct db *db,
 	int64_t load_id, const struct models_delta *deltas, size_t count,
-	struct err *err)
+	const struct dataset **at, struct err *err)
 {
 	struct refresh refresh = {
 		.models = models,
@@ -510,6 +526,8 @@ bool models_refresh(const struct models *models, struct db *db,
 	if (refresh.progress == NULL)
 		return err_memory(err);
 	ok = models->count == 0 || refresh_all(&refresh, err);
+	if (at != NULL)
+		*at = refresh.at;
 	free(refresh.progress);
 	return ok;
 }

@@ -282,7 +282,8 @@ static bool copy_works(struct load *load, const struct feed *feed,
 		return false;
 	if (counted == rows_of(load, feed) - before)
 		return true;
-	return err_set(err, ERR_STOP, "%lld rows sent, %lld stored",
+	return err_stop(err, EXIT_CONFIG, "%lld rows sent, %lld stored: "
+		"has the table a trigger that is not ours?",
 		(long long)(rows_of(load, feed) - before),
 		(long long)counted);
 }
@@ -475,6 +476,7 @@ static bool load_dataset(struct load *load, const struct dataset *dataset,
 	bool ok = table != NULL;
 
 	feed->table = table;
+	load_enter(load, dataset);
 	if (ok)
 		(void)rowmap_take_unknown(table->map);
 	if (ok && load->careful)
@@ -482,6 +484,8 @@ static bool load_dataset(struct load *load, const struct dataset *dataset,
 			load_carefully(load, feed, range, err);
 	else
 		ok = ok && load_works(load, feed, range, err);
+	if (ok)
+		load_enter(load, NULL);
 	if (ok && rows_of(load, feed) > before)
 		load->deltas[load->delta_count++] = (struct models_delta){
 			.dataset = table->dataset,

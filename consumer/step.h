@@ -32,6 +32,10 @@ struct load {
 	size_t delta_count;
 };
 
+/* load.c: from now on what fails is the fault of this dataset's tables (NULL:
+ * of none). */
+void load_enter(struct load *load, const struct dataset *dataset);
+
 /* claims.c: registers the sources not seen before, learns ids and ranks. */
 bool claim_sources(struct load *load, struct err *err) MUST_CHECK;
 /* Puts the messages into the ledger; sets fresh for those that were not in

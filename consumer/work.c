@@ -213,17 +213,23 @@ void work_walk(const struct work *work, struct walk *walk)
 
 /* -- names -------------------------------------------------------------- */
 
+bool work_queue_is_dead(const char *queue)
+{
+	const size_t len = strlen(queue);
+	const size_t dead = strlen(QUEUE_DEAD);
+
+	return len > dead && strcmp(queue + len - dead, QUEUE_DEAD) == 0;
+}
+
 void work_pipeline(const struct work *work, char *out, size_t out_len)
 {
 	const char *queue = work->delivery->queue;
-	const size_t dead = strlen(QUEUE_DEAD);
+	const bool dead = work_queue_is_dead(queue);
 	size_t len;
 
 	if (strncmp(queue, QUEUE_PREFIX, strlen(QUEUE_PREFIX)) == 0)
 		queue += strlen(QUEUE_PREFIX);
-	len = strlen(queue);
-	if (len > dead && strcmp(queue + len - dead, QUEUE_DEAD) == 0)
-		len -= dead;
+	len = strlen(queue) - (dead ? strlen(QUEUE_DEAD) : 0);
 	(void)snprintf(out, out_len, "%.*s", (int)len, queue);
 }
 

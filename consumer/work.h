@@ -78,6 +78,8 @@ bool work_is_foreign(const struct work *work);
 bool work_has_rows(const struct work *work);
 /* Starts on its records; not for rejects and manifests. */
 void work_walk(const struct work *work, struct walk *walk);
+/* True for the name of a queue of dead letters. */
+bool work_queue_is_dead(const char *queue);
 /* The pipeline whose queue it came from: a name of at most out_len - 1. */
 void work_pipeline(const struct work *work, char *out, size_t out_len);
 /* "message from app_id: message_id" or what is known; any bytes. */

@@ -232,7 +232,7 @@ bool test_load_open(struct test_database *base, struct db *db,
 			err) &&
 		insert_delta(db, dataset, partition, select, load, err) &&
 		upsert(base, db, dataset, partition, load, err) &&
-		models_refresh(models, db, load, &delta, 1, err);
+		models_refresh(models, db, load, &delta, 1, NULL, err);
 }
 
 void test_load(struct test_database *base, const struct dataset *dataset,

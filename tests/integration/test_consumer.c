@@ -447,7 +447,8 @@ static void check_waits(const char *alter, const char *mend)
 	test_exec(rig_db(), alter);
 	rig_start_consumer();
 	rig_publish_chunk(&drop, 0, three, 3);
-	rig_await_session("state = 'idle' and query = 'rollback'");
+	rig_await_session("state = 'idle' and (query = 'rollback'"
+		" or query like 'set lock_timeout%')");
 	rig_check("select count(*) from meta.reject", 0);
 	rig_check("select count(*) from meta.load", 0);
 	test_exec(rig_db(), mend);

@@ -191,7 +191,7 @@ static void delete_random(void)
 	CU_ASSERT_TRUE_FATAL(models_session(base.models, base.owner, &err));
 	test_exec(base.owner, "begin");
 	test_exec(base.owner, "delete from raw.sales where random() < 0.4");
-	CU_ASSERT_TRUE(models_refresh(base.models, base.owner, 0, NULL, 0,
+	CU_ASSERT_TRUE(models_refresh(base.models, base.owner, 0, NULL, 0, NULL,
 		&err));
 	test_exec(base.owner, "commit");
 }

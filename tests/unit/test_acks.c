@@ -44,6 +44,27 @@ static void a_run_is_one_ack(void)
 	acks_clear(&acks);
 }
 
+static void what_was_returned_is_not_acknowledged(void)
+{
+	struct acks acks = { 0 };
+
+	CU_ASSERT_FALSE(acks_returned(&acks, 1));
+	deliver(&acks, 1, 4);
+	CU_ASSERT_TRUE(acks_returned(&acks, 2));
+	CU_ASSERT_FALSE(acks_returned(&acks, 2));
+	acks_done(&acks, 2);
+	check_sent(&acks, "");
+	CU_ASSERT_EQUAL(acks_open(&acks), 3);
+	acks_done(&acks, 3);
+	acks_done(&acks, 4);
+	CU_ASSERT_FALSE(acks_returned(&acks, 4));
+	check_sent(&acks, "3 4");
+	acks_done(&acks, 1);
+	check_sent(&acks, "1*");
+	CU_ASSERT_FALSE(acks_returned(&acks, 5));
+	acks_clear(&acks);
+}
+
 static void those_behind_a_gap_go_alone_and_once(void)
 {
 	struct acks acks = { 0 };
@@ -108,6 +129,8 @@ static void the_window_moves_and_grows(void)
 }
 
 CU_TestInfo acks_tests[] = {
+	{ "what was returned is not acknowledged",
+		what_was_returned_is_not_acknowledged },
 	{ "a run is one ack", a_run_is_one_ack },
 	{ "those behind a gap go alone, and once",
 		those_behind_a_gap_go_alone_and_once },
