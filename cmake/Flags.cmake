@@ -41,6 +41,7 @@ if(SLUICE_HARDEN)
     -pie -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
 if(SLUICE_FUZZ)
+  target_compile_definitions(sluice_flags INTERFACE SLUICE_FUZZ)
   target_compile_options(sluice_flags INTERFACE
     -fsanitize=fuzzer-no-link,address,undefined)
   target_link_options(sluice_flags INTERFACE -fsanitize=address,undefined)

@@ -22,7 +22,7 @@ struct input {
 	uint64_t given; /* decompressed bytes */
 	struct input_fault fault;
 	size_t raw_at, raw_len;
-	uint8_t raw[RAW_BYTES]; /* compressed bytes yet to be decoded */
+	uint8_t *raw; /* compressed bytes yet to be decoded; plain: none */
 };
 
 static const struct decoder *const decoders[] = {
@@ -52,21 +52,24 @@ static bool read_file(struct input *input, void *to, size_t room, size_t *got,
 /* Looks at the first bytes and finds the decoder that knows them. */
 static bool recognise(struct input *input, struct err *err)
 {
+	uint8_t head[HEAD_BYTES];
 	size_t len = 0, got = 1;
 
 	while (len < HEAD_BYTES && got > 0) {
-		if (!read_file(input, input->raw + len, HEAD_BYTES - len, &got,
-			    err))
+		if (!read_file(input, head + len, HEAD_BYTES - len, &got, err))
 			return false;
 		len += got;
 	}
 	input->at = 0;
 	for (size_t i = 0; i < sizeof(decoders) / sizeof(*decoders); i++)
-		if (decoders[i]->knows(input->raw, len))
+		if (decoders[i]->knows(head, len))
 			input->decoder = decoders[i];
 	if (input->decoder == NULL)
 		return true;
 	input->suffix = input->decoder->suffix;
+	input->raw = malloc(RAW_BYTES);
+	if (input->raw == NULL)
+		return err_memory(err);
 	input->state = input->decoder->open(err);
 	return input->state != NULL;
 }
@@ -93,8 +96,10 @@ static void drop_decoder(struct input *input)
 {
 	if (input->decoder != NULL)
 		input->decoder->close(input->state);
+	free(input->raw);
 	input->decoder = NULL;
 	input->state = NULL;
+	input->raw = NULL;
 }
 
 void input_close(struct input *input)
@@ -121,8 +126,7 @@ static bool refill(struct input *input, struct err *err)
 	if (input->raw_len > 0)
 		return true;
 	input->raw_at = 0;
-	return read_file(input, input->raw, sizeof(input->raw),
-		&input->raw_len, err);
+	return read_file(input, input->raw, RAW_BYTES, &input->raw_len, err);
 }
 
 /* One step of the decoder; *done when nothing more will come of it. */

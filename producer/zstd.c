@@ -4,6 +4,7 @@
  * block at a time, gathered first, and nothing while it still holds output:
  * what comes out before a broken block then does not depend on the sizes of
  * reads. */
+#include "common/buf.h"
 #include "producer/decoder.h"
 
 #include <stdlib.h>
@@ -19,8 +20,7 @@ struct unzstd {
 	size_t wanted; /* bytes the library asks for next */
 	bool flushing; /* it may hold more output */
 	bool between;  /* frames */
-	size_t gathered;
-	uint8_t gather[GATHER_BYTES]; /* on its way to being what it wants */
+	struct buf gather; /* on its way to being what it wants */
 };
 
 /* 28 b5 2f fd, or a skippable frame: 50..5f 2a 4d 18. */
@@ -43,6 +43,7 @@ static void close_zstd(void *state)
 	if (unzstd == NULL)
 		return;
 	(void)ZSTD_freeDCtx(unzstd->ctx);
+	buf_clear(&unzstd->gather);
 	free(unzstd);
 }
 
@@ -77,14 +78,16 @@ static enum decode_status step_failed(size_t code, struct decode *io,
 static enum decode_status feed(struct unzstd *unzstd, size_t len,
 	struct decode *io, struct err *err)
 {
-	ZSTD_inBuffer in = { .src = unzstd->gather, .size = len };
+	struct buf *gather = &unzstd->gather;
+	ZSTD_inBuffer in = { .src = gather->data, .size = len };
 	ZSTD_outBuffer out = { .dst = io->out, .size = io->room };
 	const size_t status = ZSTD_decompressStream(unzstd->ctx, &out, &in);
 
 	if (ZSTD_isError(status))
 		return step_failed(status, io, err);
-	unzstd->gathered -= in.pos;
-	memmove(unzstd->gather, unzstd->gather + in.pos, unzstd->gathered);
+	gather->len -= in.pos;
+	if (gather->len > 0)
+		memmove(gather->data, gather->data + in.pos, gather->len);
 	io->got = out.pos;
 	unzstd->between = status == 0;
 	unzstd->flushing = status != 0 && out.pos == out.size;
@@ -94,22 +97,24 @@ static enum decode_status feed(struct unzstd *unzstd, size_t len,
 	return DECODE_ON;
 }
 
-/* True when there is as much as it wants, or all there is. */
-static bool gather(struct unzstd *unzstd, struct decode *io)
+/* *ready: there is as much as it wants, or all there is. */
+static bool gather(struct unzstd *unzstd, struct decode *io, bool *ready,
+	struct err *err)
 {
 	const bool last = io->in_len == 0;
+	const size_t have = unzstd->gather.len;
 	const size_t wanted = unzstd->wanted < GATHER_BYTES ? unzstd->wanted :
 							      GATHER_BYTES;
-	size_t more = wanted > unzstd->gathered ? wanted - unzstd->gathered :
-						  0;
+	size_t more = wanted > have ? wanted - have : 0;
 
 	if (more > io->in_len)
 		more = io->in_len;
-	memcpy(unzstd->gather + unzstd->gathered, io->in, more);
-	unzstd->gathered += more;
+	if (more > 0 && !buf_add(&unzstd->gather, io->in, more, err))
+		return false;
 	io->in += more;
 	io->in_len -= more;
-	return unzstd->gathered >= wanted || (last && unzstd->gathered > 0);
+	*ready = have + more >= wanted || (last && have > 0);
+	return true;
 }
 
 static enum decode_status step_zstd(void *state, struct decode *io,
@@ -117,20 +122,23 @@ static enum decode_status step_zstd(void *state, struct decode *io,
 {
 	struct unzstd *unzstd = state;
 	enum decode_status status = DECODE_ON;
+	bool ready = false;
 
 	io->got = 0;
 	if (unzstd->flushing)
 		status = feed(unzstd, 0, io, err);
-	if (status == DECODE_ON && io->got == 0 && gather(unzstd, io))
-		status = feed(unzstd, unzstd->gathered, io, err);
-	return status;
+	if (status != DECODE_ON || io->got > 0)
+		return status;
+	if (!gather(unzstd, io, &ready, err))
+		return DECODE_FAILED;
+	return ready ? feed(unzstd, unzstd->gather.len, io, err) : DECODE_ON;
 }
 
 static bool whole_zstd(const void *state)
 {
 	const struct unzstd *unzstd = state;
 
-	return unzstd->between && unzstd->gathered == 0;
+	return unzstd->between && unzstd->gather.len == 0;
 }
 
 const struct decoder decoder_zstd = {
