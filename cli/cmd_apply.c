@@ -15,13 +15,21 @@ struct apply {
 	struct buf sql;      /* dry run: what would be run */
 	struct buf topology; /* dry run: what RabbitMQ would be asked for */
 	struct buf said;
+	int64_t amiss; /* models that could not be built */
 };
 
-static void say_built(void *context, const struct model_info *model)
+static void say_built(void *context, const struct build_report *report)
 {
+	static const char *const words[] = {
+		[BUILD_DONE] = "built",
+		[BUILD_FAILED] = "FAILED, stale: ",
+		[BUILD_SKIPPED] = "skipped, stale: it reads ",
+	};
 	struct migration say = { .said = context };
 
-	migration_say(&say, "model %s.%s: built", model->pipeline, model->name);
+	migration_say(&say, "model %s.%s: %s%s", report->model.pipeline,
+		report->model.name, words[report->outcome],
+		report->why != NULL ? report->why : "");
 }
 
 /* Models without contents yet, or whose file changed: built from what is
@@ -32,7 +40,7 @@ static bool build_new(struct apply *apply, struct err *err)
 		0, err);
 	const bool ok = db != NULL &&
 		models_build_new(apply->models, db, say_built, &apply->said,
-			err);
+			&apply->amiss, err);
 
 	db_close(db);
 	return ok;
@@ -144,7 +152,9 @@ static int run(const struct cmd_context *context)
 	else if (ok)
 		show(&apply, dry_run);
 	clear(&apply);
-	return ok ? EXIT_FINE : cmd_fail(&err);
+	if (!ok)
+		return cmd_fail(&err);
+	return apply.amiss == 0 ? EXIT_FINE : EXIT_DATA;
 }
 
 const struct cmd cmd_apply = {
@@ -171,7 +181,7 @@ const struct cmd cmd_apply = {
 "  sluice apply --dry-run\n"
 "  sluice apply\n"
 "\n"
-"Exits 0 when all is in place, 69 when a server is not there, 78 when files\n"
+"Exits 0 when all is in place, 1 when a model could not be built, 69 when a server is not there, 78 when files\n"
 "and tables do not fit or a login is refused.",
 	.run = run,
 };

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WORDS_MAX 64
+
 /* What a subcommand works on; the models borrow from the set. */
 struct work {
 	struct pipeline_set set;
@@ -15,17 +17,14 @@ struct work {
 	struct db *db;
 };
 
-static bool work_open(const struct config *config, struct work *work,
-	const struct account *account, bool read_only, struct err *err)
+static bool work_read(const struct config *config, struct work *work,
+	struct err *err)
 {
 	*work = (struct work){ 0 };
 	if (!pipeline_set_read(config->pipelines_dir, &work->set, err))
 		return false;
 	work->models = models_read(config->models_dir, &work->set, err);
-	if (work->models == NULL)
-		return false;
-	work->db = connect_db(config, account, read_only, 0, err);
-	return work->db != NULL;
+	return work->models != NULL;
 }
 
 static void work_close(struct work *work)
@@ -198,95 +197,234 @@ static bool verify(const struct work *work, const char *name, bool json,
 	return ok;
 }
 
-/* -- the verb --------------------------------------------------- */
+/* -- run ------------------------------------------------------ */
 
-static bool known(const struct models *models, const char *name)
+static const char *const built_words[] = {
+	[BUILD_DONE] = "built",
+	[BUILD_FAILED] = "FAILED",
+	[BUILD_SKIPPED] = "skipped",
+};
+
+static void put_built(struct json *array, const struct build_report *report)
 {
-	for (size_t i = 0; i < models_count(models); i++) {
-		const struct model_info info = models_info(models, i);
-		char full[160];
+	static const char *const words[] = { "built", "failed", "skipped" };
+	struct json *object = json_add_object(array);
 
-		(void)snprintf(full, sizeof(full), "%s.%s", info.pipeline,
-			info.name);
-		if (strcmp(name, info.name) == 0 || strcmp(name, full) == 0)
-			return true;
-	}
-	return false;
+	json_put_text(object, "pipeline", report->model.pipeline);
+	json_put_text(object, "name", report->model.name);
+	json_put_text(object, "outcome", words[report->outcome]);
+	json_put_int(object, "rows", report->rows);
+	json_put_int(object, "ms", report->ms);
+	put_text(object, "why", report->why);
 }
 
-static int act(const struct cmd_context *context, const char *what,
-	const char *name)
+static void say_built(void *context, const struct build_report *report)
 {
-	const struct config *config = context->config;
-	const bool listing = strcmp(what, "list") == 0;
-	int64_t different = 0;
+	struct verdicts *verdicts = context;
+	const bool view = strcmp(report->model.materialized, "view") == 0;
+	char name[160];
+
+	if (verdicts->array != NULL) {
+		put_built(verdicts->array, report);
+		return;
+	}
+	(void)snprintf(name, sizeof(name), "%s.%s", report->model.pipeline,
+		report->model.name);
+	table_add(&verdicts->table, name);
+	table_add(&verdicts->table, built_words[report->outcome]);
+	if (report->outcome == BUILD_DONE && !view)
+		table_add_int(&verdicts->table, report->rows);
+	else
+		table_add(&verdicts->table, NULL);
+	table_add_int(&verdicts->table, report->ms);
+	table_add(&verdicts->table, report->why == NULL ? "" : report->why);
+}
+
+static bool build(const struct work *work, const struct build_choice *choice,
+	bool json, int64_t *amiss, struct err *err)
+{
+	static const char *const heads[] = { "model", "", ">rows", ">ms", "why",
+		NULL };
+	struct json *root = json ? json_object() : NULL;
+	struct verdicts verdicts = {
+		.array = json ? json_put_array(root, "models") : NULL,
+	};
+	bool ok;
+
+	table_init(&verdicts.table, heads);
+	ok = models_build(work->models, work->db, choice, say_built, &verdicts,
+		amiss, err);
+	if (ok && json)
+		return output_json(root, err);
+	json_free(root);
+	if (ok && verdicts.table.cells == 0)
+		output_line("nothing is stale (--full builds all the same)");
+	else
+		ok = ok && table_print(&verdicts.table, 0, err);
+	table_clear(&verdicts.table);
+	return ok;
+}
+
+/* -- graph ---------------------------------------------------- */
+
+static bool graph(const struct work *work, bool dot, struct err *err)
+{
+	struct buf text = { 0 };
+	const bool ok = models_graph(work->models, dot, &text, err);
+
+	if (ok && text.len > 0)
+		(void)fwrite(text.data, 1, text.len, stdout);
+	buf_clear(&text);
+	return ok;
+}
+
+/* -- the verb --------------------------------------------------- */
+
+struct request {
+	const char *what;
+	const char *words[WORDS_MAX]; /* behind `what` */
+	size_t count;
+	bool full, dot, json;
+};
+
+static bool is(const struct request *request, const char *what)
+{
+	return strcmp(request->what, what) == 0;
+}
+
+static bool serve(const struct request *request, const struct work *work,
+	int64_t *amiss, struct err *err)
+{
+	const struct build_choice choice = { request->words, request->count,
+		request->full };
+
+	if (is(request, "list"))
+		return list(work, request->json, err);
+	if (is(request, "run"))
+		return build(work, &choice, request->json, amiss, err);
+	return verify(work, request->words[0], request->json, amiss, err);
+}
+
+/* The graph needs no database; a list reads; the others write what they did. */
+static bool work_for(const struct config *config,
+	const struct request *request, struct work *work, struct err *err)
+{
+	if (!work_read(config, work, err))
+		return false;
+	if (is(request, "graph"))
+		return true;
+	work->db = is(request, "list") ?
+		connect_db(config, &config->reader, true, 0, err) :
+		connect_db(config, &config->loader, false, 0, err);
+	return work->db != NULL;
+}
+
+static int act(const struct config *config, const struct request *request)
+{
+	int64_t amiss = 0;
 	struct work work;
 	struct err err = { 0 };
-	bool ok = work_open(config, &work,
-		listing ? &config->reader : &config->loader, listing, &err);
+	bool ok = work_for(config, request, &work, &err);
 
-	if (ok && name != NULL && !known(work.models, name))
-		ok = err_stop(&err, EXIT_USAGE,
-			"no model %s; `sluice models list` shows them", name);
-	if (ok && listing)
-		ok = list(&work, context->json, &err);
-	else if (ok && strcmp(what, "run") == 0)
-		ok = models_build(work.models, work.db, name, &err);
+	if (ok && is(request, "graph"))
+		ok = graph(&work, request->dot, &err);
 	else if (ok)
-		ok = verify(&work, name, context->json, &different, &err);
+		ok = serve(request, &work, &amiss, &err);
 	work_close(&work);
 	if (!ok)
 		return cmd_fail(&err);
-	return different == 0 ? EXIT_FINE : EXIT_DATA;
+	return amiss == 0 ? EXIT_FINE : EXIT_DATA;
+}
+
+/* What each subcommand takes. */
+static const struct takes {
+	const char *what;
+	size_t names;
+	bool full, dot;
+} takes[] = {
+	{ "list", 0, false, false },
+	{ "run", WORDS_MAX - 1, true, false },
+	{ "verify", 1, false, false },
+	{ "graph", 0, false, true },
+};
+
+static const char *check_request(const struct request *request)
+{
+	for (size_t i = 0; i < sizeof(takes) / sizeof(*takes); i++) {
+		if (!is(request, takes[i].what))
+			continue;
+		if (request->count > takes[i].names)
+			return takes[i].names == 0 ? "it takes no name" :
+						     "it takes one name";
+		if (request->full && !takes[i].full)
+			return "--full goes with run";
+		if (request->dot && !takes[i].dot)
+			return "--dot goes with graph";
+		return NULL;
+	}
+	return "list, run, verify or graph?";
 }
 
 static int run(const struct cmd_context *context)
 {
-	static const struct arg none[] = { { .name = NULL } };
-	const char *words[2] = { NULL, NULL };
+	struct request request = { .what = "list", .json = context->json };
+	const struct arg flags[] = {
+		{ .name = "--full", .flag = &request.full },
+		{ .name = "--dot", .flag = &request.dot },
+		{ .name = NULL },
+	};
+	const char *words[WORDS_MAX] = { NULL }, *wrong;
 	struct err err = { 0 };
 	size_t count;
 
-	if (!args_parse(context, none, words, 2, &count, &err))
+	if (!args_parse(context, flags, words, WORDS_MAX, &count, &err))
 		return cmd_usage(&cmd_models, "%s", err.text);
-	if (count == 0)
-		words[0] = "list";
-	if (strcmp(words[0], "list") == 0 && count > 1)
-		return cmd_usage(&cmd_models, "list takes no name");
-	if (strcmp(words[0], "list") != 0 && strcmp(words[0], "run") != 0 &&
-		strcmp(words[0], "verify") != 0)
-		return cmd_usage(&cmd_models, "list, run or verify, not \"%s\"",
-			words[0]);
-	return act(context, words[0], words[1]);
+	if (count > 0) {
+		request.what = words[0];
+		request.count = count - 1;
+		memcpy(request.words, words + 1,
+			request.count * sizeof(*words));
+	}
+	wrong = check_request(&request);
+	if (wrong != NULL)
+		return cmd_usage(&cmd_models, "%s: %s", request.what, wrong);
+	return act(context->config, &request);
 }
 
 const struct cmd cmd_models = {
 	.name = "models",
-	.usage = "list | run [NAME] | verify [NAME]",
+	.usage = "list | run [[+]NAME...] [--full] | verify [NAME] | graph [--dot]",
 	.summary = "list, rebuild or prove the tables of schema modelled",
 	.help =
 "list    every model: incremental (moved in the load's own transaction),\n"
 "        table (rebuilt by run) or view; fresh or stale; how often refreshed.\n"
-"run     builds one model, or all in the order of their dependencies, from\n"
-"        scratch, each in a transaction of its own that holds writers off,\n"
-"        and marks it fresh. This is how a stale model is mended.\n"
+"run     builds the stale models from scratch, in the order of their\n"
+"        dependencies, each in a transaction of its own that holds writers\n"
+"        off, and marks them fresh; with names those, stale or not; with\n"
+"        --full all. What reads a model that is built comes along, and so do\n"
+"        the stale ones it reads; +NAME takes all it reads. One that fails\n"
+"        stays as it was, and those that read it are skipped.\n"
 "verify  works one model, or all, out again from their sources and compares\n"
 "        row by row; changes nothing that is modelled. Views are left out:\n"
 "        they are what their tables say.\n"
+"graph   who reads whom, as a tree; with --dot for Graphviz. Needs no server.\n"
 "\n"
 "NAME is \"fact_events\" or \"events.fact_events\".\n"
 "--json: list gives models[] with pipeline, name, relation, materialized,\n"
 "grain, depends, description, file, state, error, refreshed_at, refreshes,\n"
 "changed_rows, refresh_us; verify gives models[] with pipeline, name, rows,\n"
-"different, and the sum of different.\n"
+"different, and the sum of different; run gives models[] with pipeline, name,\n"
+"outcome (built, failed, skipped), rows, ms, why.\n"
 "\n"
 "list reads as the reader; run and verify work as the loader.\n"
 "\n"
 "  sluice models\n"
-"  sluice models run events_seen\n"
+"  sluice models run\n"
+"  sluice models run +events_by_date --full\n"
+"  sluice models graph --dot | dot -Tsvg >models.svg\n"
 "  sluice models verify\n"
 "\n"
-"Exits 0 when done, 1 when verify found a difference, 64 when there is no\n"
-"such model, 69 when PostgreSQL is not there, 78 when a model file is wrong.",
+"Exits 0 when done, 1 when verify found a difference or run could not build\n"
+"one, 64 when there is no such model, 69 when PostgreSQL is not there, 78 when a model file is wrong.",
 	.run = run,
 };

@@ -127,6 +127,10 @@ static bool say_all(struct run *run, struct json *root, struct err *err)
  * is written as the loader. */
 static bool connect_both(struct run *run, struct err *err)
 {
+	if (run->asker != NULL && !db_alive(run->asker)) {
+		db_close(run->asker);
+		run->asker = NULL;
+	}
 	if (run->asker == NULL)
 		run->asker = connect_db(run->config, &run->config->reader,
 			true, 0, err);

@@ -180,6 +180,8 @@ static bool apply_models(struct migration *migration, struct err *err)
 
 	if (ok && sql.len > 0) {
 		ok = migration_run(migration, sql.data, err);
+		ok = ok || models_explain(migration->models, migration->db,
+			sql.data, err);
 		say_steps(migration, sql.data);
 	}
 	buf_clear(&sql);

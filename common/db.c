@@ -25,6 +25,7 @@ struct db {
 	int stop_fd;
 	int cancel_fd; /* an eventfd, raised by db_cancel */
 	int wait_ms;   /* longest silence within a call; -1: no limit */
+	int position;  /* of the last refusal in its statement; 0: unknown */
 	bool copying;
 	bool lost;
 };
@@ -115,7 +116,9 @@ static bool fail_result(struct db *db, const PGresult *res, struct err *err)
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+	const char *at = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
 
+	db->position = at != NULL ? (int)strtol(at, NULL, 10) : 0;
 	if (state == NULL || text == NULL)
 		return fail_lost(db, err);
 	fail_state(err, state, text, hint);
@@ -447,6 +450,11 @@ void db_set_stop_fd(struct db *db, int fd)
 }
 
 /* -- statements --------------------------------------------------------- */
+
+int db_error_position(const struct db *db)
+{
+	return db->position;
+}
 
 bool db_exec(struct db *db, const char *sql, struct err *err)
 {

@@ -42,6 +42,9 @@ bool db_alive(const struct db *db);
 /* True inside BEGIN .. COMMIT, failed or not. */
 bool db_in_transaction(const struct db *db);
 int db_server_version(const struct db *db); /* 150018 */
+/* Where the server found fault with the statement it refused last: characters
+ * from 1; 0: it did not say. */
+int db_error_position(const struct db *db);
 /* Watched while a call waits; readable = give up with ERR_RETRY ("stopping").
  * -1 (the default): none. */
 void db_set_stop_fd(struct db *db, int fd);

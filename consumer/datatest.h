@@ -32,7 +32,8 @@ bool datatest_sql(const struct pipeline_test *test, const char *file_sql,
  * meta.test_result, with up to 100 failing rows in meta.test_failure, by
  * `writer` (may be the same). A test that cannot be asked is BROKEN, and that
  * is written as well. False: a session is lost, or nothing could be written.
- * Neither session may be in a transaction. */
+ * Neither session may be in a transaction. A query that tried to write costs
+ * the asker its session: db_alive tells. */
 bool datatest_run(const struct pipeline *pipeline,
 	const struct pipeline_test *test, const char *models_dir,
 	struct db *asker, struct db *writer, struct datatest_result *result,

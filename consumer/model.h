@@ -41,6 +41,7 @@ struct model {
 	char *rows; /* the column that counts; incremental only */
 	char *description;
 	char *select; /* without its final semicolon */
+	int select_line; /* of the file, where select begins */
 	char sha256[SHA256_TEXT];
 	struct relation relation; /* in schema modelled */
 
@@ -66,6 +67,26 @@ struct models {
 	struct capture *captures;
 	size_t capture_count;
 };
+
+/* Whether NAME of the command line is this model's; NULL: every model's. */
+bool model_is_named(const struct model *model, const char *name);
+/* ERR_STOP, EXIT_USAGE when no model is called so. */
+bool models_check_name(const struct models *models, const char *name,
+	struct err *err) MUST_CHECK;
+/* A copy that knows its measures, where the SQL needs them; its own measures
+ * alone are freed by model_forget_measures. */
+bool model_with_measures(const struct model *model, struct db *db,
+	struct model *copy, struct err *err) MUST_CHECK;
+void model_forget_measures(struct model *copy);
+/* After the server refused sql (NULL: unknown) which was made of this model:
+ * err becomes "<file>:<line>: <text> (SQLSTATE <code>)". Returns false. */
+bool model_explain(const struct model *model, const struct db *db,
+	const char *sql, struct err *err);
+/* Marks the model stale, with all that read it, and keeps why in meta.model
+ * and meta.model_run; load_id 0: no load was concerned. */
+bool model_set_stale(struct db *db, const struct model *model,
+	const char *why, int64_t load_id, int64_t ms, struct err *err)
+	MUST_CHECK;
 
 /* Reads head and select from memory; pipeline and name are the model's, file
  * is for messages. On failure the model is to be cleared as well. */

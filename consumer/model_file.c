@@ -367,10 +367,25 @@ static bool check_select(const struct reading *in, struct err *err)
 	return ok;
 }
 
-/* The rest of the file without its final semicolon. */
-static bool read_select(struct model *model, const char *text, size_t len,
-	struct err *err)
+/* Blank lines between head and select are neither's. */
+static size_t find_select(struct model *model, const char *text, size_t len,
+	size_t at)
 {
+	while (at < len && strchr(" \t\r\n", text[at]) != NULL)
+		at++;
+	model->select_line = 1;
+	for (size_t i = 0; i < at; i++)
+		model->select_line += text[i] == '\n';
+	return at;
+}
+
+/* The rest of the file without its final semicolon. */
+static bool read_select(struct model *model, const char *whole, size_t size,
+	size_t at, struct err *err)
+{
+	const size_t start = find_select(model, whole, size, at);
+	const char *text = whole + start;
+	const size_t len = size - start;
 	struct sql_token token;
 	size_t pos = 0, end = 0;
 
@@ -416,8 +431,7 @@ bool model_parse(const char *text, size_t len, const char *pipeline,
 		(model->grain_text == NULL || read_grain(&in, err)) &&
 		(model->depends_text == NULL || read_depends(&in, err)) &&
 		check_head(&in, err) &&
-		read_select(model, text + at, len - at, err) &&
-		check_select(&in, err);
+		read_select(model, text, len, at, err) && check_select(&in, err);
 }
 
 static bool read_file(const char *path, struct buf *text, struct err *err)

@@ -38,6 +38,11 @@ struct model_info {
 size_t models_count(const struct models *models);
 struct model_info models_info(const struct models *models, size_t at);
 
+/* Who reads whom, appended: a tree from masters and deltas on, a model under
+ * each that it reads; or the same in Graphviz's DOT. */
+bool models_graph(const struct models *models, bool dot, struct buf *out,
+	struct err *err) MUST_CHECK;
+
 /* -- as the owner ------------------------------------------------------ */
 
 /* The SQL that makes the database hold these models: creates what is missing,
@@ -49,17 +54,50 @@ struct model_info models_info(const struct models *models, size_t at);
 bool models_apply_sql(const struct models *models, struct db *db,
 	struct buf *sql, struct err *err) MUST_CHECK;
 
-/* Builds one model ("name" or "pipeline.name"; NULL: all) from scratch, with
- * what reads it and the stale ones it reads, in one transaction each, its
- * sources locked against writers, and marks it fresh. May run as the loader. */
-bool models_build(const struct models *models, struct db *db,
-	const char *name, struct err *err) MUST_CHECK;
+/* After the server refused that SQL: when the fault lies in a model's select,
+ * err gets its file and line. Returns false. */
+bool models_explain(const struct models *models, const struct db *db,
+	const char *sql, struct err *err);
 
-/* The same for those that were never built; say (may be NULL) hears of each.
- * What went stale stays so: building it may take long, or fail again. */
+enum build_outcome {
+	BUILD_DONE,
+	BUILD_FAILED,  /* its select failed: rolled back, stale */
+	BUILD_SKIPPED, /* a model it reads could not be built */
+};
+
+struct build_report {
+	struct model_info model;
+	enum build_outcome outcome;
+	int64_t rows, ms;
+	const char *why; /* failed: file, line, SQLSTATE; skipped: which model;
+			  * NULL: done */
+};
+
+/* Which ones to build. names: NAME, or +NAME: with all it reads; NAME may end
+ * with + as well: what reads it comes along in any case, for it would be
+ * stale, and so do the stale ones it reads. No names: the stale ones, or with
+ * full all. */
+struct build_choice {
+	const char *const *names;
+	size_t count;
+	bool full;
+};
+
+/* Builds them from scratch, each in a transaction of its own, its sources
+ * locked against writers, and marks them fresh. One that fails is kept in
+ * meta.model_run, those that read it are skipped, the others go on. say (may
+ * be NULL) hears of each; *amiss (may be NULL) counts those not built. May run
+ * as the loader. */
+bool models_build(const struct models *models, struct db *db,
+	const struct build_choice *choice,
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
+
+/* The same for those that were never built. What went stale stays so: building
+ * it may take long, or fail again. */
 bool models_build_new(const struct models *models, struct db *db,
-	void (*say)(void *context, const struct model_info *model),
-	void *context, struct err *err) MUST_CHECK;
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
 
 /* Recomputes and compares; *different counts rows that differ over all
  * models, each model's line is reported through say (may be NULL). */

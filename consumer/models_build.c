@@ -1,4 +1,4 @@
-/* models_build.c - models made from scratch, and compared with that. */
+/* models_build.c - models made from scratch. */
 #include "common/clock.h"
 #include "consumer/model.h"
 
@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_named(const struct model *model, const char *name)
+bool model_is_named(const struct model *model, const char *name)
 {
 	return name == NULL || strcmp(model->name, name) == 0 ||
 		strcmp(model->key, name) == 0;
 }
 
-static bool check_name(const struct models *models, const char *name,
+bool models_check_name(const struct models *models, const char *name,
 	struct err *err)
 {
 	for (size_t i = 0; i < models->count; i++)
-		if (is_named(&models->items[i], name))
+		if (model_is_named(&models->items[i], name))
 			return true;
 	return name == NULL ||
 		err_stop(err, EXIT_USAGE,
@@ -97,8 +97,7 @@ static bool lock_below(const struct models *models, const struct model *model,
 	return ok;
 }
 
-/* A copy that knows its measures, where the SQL needs them. */
-static bool with_measures(const struct model *model, struct db *db,
+bool model_with_measures(const struct model *model, struct db *db,
 	struct model *copy, struct err *err)
 {
 	*copy = *model;
@@ -107,7 +106,7 @@ static bool with_measures(const struct model *model, struct db *db,
 		model_read_measures(copy, db, err);
 }
 
-static void forget_measures(struct model *copy)
+void model_forget_measures(struct model *copy)
 {
 	for (size_t i = 0; i < copy->measures.count; i++)
 		free(copy->measures.items[i]);
@@ -125,17 +124,17 @@ static bool fill(const struct model *model, struct db *db, int64_t *rows,
 	*rows = 0;
 	if (model->kind == MODEL_VIEW)
 		return true;
-	ok = with_measures(model, db, &copy, err) &&
+	ok = model_with_measures(model, db, &copy, err) &&
 		buf_printf(&sql, err, "delete from %s",
 			model->relation.quoted) &&
 		db_exec(db, sql.data, err);
 	buf_reset(&sql);
-	ok = ok &&
-		model_build_sql(&copy, &sql, err) &&
-		db_query(db, sql.data, 0, NULL, &result, err);
+	ok = ok && model_build_sql(&copy, &sql, err);
+	if (ok && !db_query(db, sql.data, 0, NULL, &result, err))
+		ok = model_explain(model, db, sql.data, err);
 	if (ok)
 		*rows = db_affected(result);
-	forget_measures(&copy);
+	model_forget_measures(&copy);
 	db_result_free(result);
 	buf_clear(&sql);
 	return ok;
@@ -175,205 +174,206 @@ static bool mark_fresh(const struct model *model, struct db *db, int64_t ms,
 }
 
 static bool build(const struct models *models, const struct model *model,
-	struct db *db, struct err *err)
+	struct db *db, int64_t *rows, struct err *err)
 {
 	const int64_t started = clock_now_ms();
-	int64_t rows = 0;
 	bool ok;
 
 	ok = db_begin(db, err) && lock_below(models, model, db, err) &&
-		fill(model, db, &rows, err) &&
-		mark_fresh(model, db, clock_now_ms() - started, rows, err) &&
+		fill(model, db, rows, err) &&
+		mark_fresh(model, db, clock_now_ms() - started, *rows, err) &&
 		db_commit(db, err);
-	if (!ok) {
-		db_rollback(db);
-		err_wrap(err, "build model %s", model->key);
-	}
-	return ok;
-}
-
-/* The models of `name`, or where that is NULL those that `which` (SQL) names. */
-static bool build_all(const struct models *models, struct db *db,
-	const char *name, const char *which,
-	void (*say)(void *context, const struct model_info *model),
-	void *context, struct err *err)
-{
-	bool *fresh = calloc(models->count + 1, sizeof(*fresh));
-	bool *chosen = calloc(models->count + 1, sizeof(*chosen));
-	bool ok;
-
-	ok = ((fresh != NULL && chosen != NULL) || err_memory(err)) &&
-		read_flags(models, db,
-			"select model from meta.model where state = 'fresh'",
-			fresh, err);
-	for (size_t i = 0; ok && name != NULL && i < models->count; i++)
-		chosen[i] = is_named(&models->items[i], name);
-	ok = ok && (name != NULL || read_flags(models, db, which, chosen, err));
-	if (ok)
-		complete(models, fresh, chosen);
-	for (size_t i = 0; ok && i < models->count; i++) {
-		const struct model_info info = models_info(models, i);
-
-		if (!chosen[i])
-			continue;
-		ok = build(models, &models->items[i], db, err);
-		if (ok && say != NULL)
-			say(context, &info);
-	}
-	free(fresh);
-	free(chosen);
-	return ok;
-}
-
-bool models_build(const struct models *models, struct db *db, const char *name,
-	struct err *err)
-{
-	return check_name(models, name, err) &&
-		build_all(models, db, name, "select model from meta.model",
-			NULL, NULL, err);
-}
-
-bool models_build_new(const struct models *models, struct db *db,
-	void (*say)(void *context, const struct model_info *model),
-	void *context, struct err *err)
-{
-	return build_all(models, db, NULL,
-		"select model from meta.model\n"
-		"where state = 'stale' and error is null", say, context, err);
-}
-
-/* -- comparing --------------------------------------------------------- */
-
-struct verdict {
-	int64_t rows;
-	int64_t different;
-	int64_t ms;
-};
-
-static bool compare(const struct model *model, struct db *db,
-	struct verdict *verdict, struct err *err)
-{
-	const int64_t started = clock_now_ms();
-	struct db_result *result = NULL;
-	struct buf sql = { 0 };
-	struct model copy;
-	bool ok;
-
-	ok = with_measures(model, db, &copy, err) &&
-		model_verify_sql(&copy, &sql, err) &&
-		db_query(db, sql.data, 0, NULL, &result, err);
-	if (ok) {
-		verdict->rows = db_int(result, 0, 0);
-		verdict->different = db_int(result, 0, 1);
-		verdict->ms = clock_now_ms() - started;
-	} else {
-		err_wrap(err, "verify model %s", model->key);
-	}
-	forget_measures(&copy);
-	db_result_free(result);
-	buf_clear(&sql);
-	return ok;
-}
-
-/* Keeps the verdict where the session may write; a reader may not. */
-static bool record(const struct model *model, struct db *db,
-	const struct verdict *verdict, struct err *err)
-{
-	char ms[24], rows[24], detail[64];
-	const char *values[] = { model->key, ms, rows, detail };
-
-	(void)snprintf(ms, sizeof(ms), "%lld", (long long)verdict->ms);
-	(void)snprintf(rows, sizeof(rows), "%lld", (long long)verdict->rows);
-	(void)snprintf(detail, sizeof(detail), "%lld rows differ",
-		(long long)verdict->different);
-	return db_query(db,
-		"insert into meta.model_run (model, what, ms, rows, ok, "
-		"detail)\n"
-		"values ($1, 'verify', $2, $3, $4 = '0 rows differ', $4)",
-		4, values, NULL, err);
-}
-
-static bool may_record(struct db *db, bool *may, struct err *err)
-{
-	struct db_result *result = NULL;
-	const bool ok = db_query(db,
-		"select has_table_privilege('meta.model_run', 'insert') and "
-		"current_setting('transaction_read_only') = 'off'",
-		0, NULL, &result, err);
-
-	*may = ok && db_value(result, 0, 0)[0] == 't';
-	db_result_free(result);
-	return ok;
-}
-
-/* Locked before anything is looked at: the moment that is seen has all of a
- * delta, or the tally of what was dropped. */
-static bool hold_deltas(const struct models *models, struct db *db,
-	const char *name, struct err *err)
-{
-	struct buf sql = { 0 };
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < models->count; i++) {
-		const struct model *model = &models->items[i];
-
-		if (!model_reads_delta(model) || !is_named(model, name))
-			continue;
-		buf_reset(&sql);
-		ok = buf_printf(&sql, err, "lock table %s in access share mode",
-			     model->sources[0].relation.quoted) &&
-			db_exec(db, sql.data, err);
-	}
-	buf_clear(&sql);
-	return ok;
-}
-
-/* Views have nothing of their own to compare. All are seen at one moment,
- * while loads go on. */
-static bool compare_all(const struct models *models, struct db *db,
-	const char *name, struct verdict *verdicts, struct err *err)
-{
-	bool ok = db_exec(db, "begin isolation level repeatable read read only",
-		err) && hold_deltas(models, db, name, err);
-
-	for (size_t i = 0; ok && i < models->count; i++)
-		if (models->items[i].kind != MODEL_VIEW &&
-			is_named(&models->items[i], name))
-			ok = compare(&models->items[i], db, &verdicts[i], err);
-	ok = ok && db_commit(db, err);
 	if (!ok)
 		db_rollback(db);
 	return ok;
 }
 
-bool models_verify(const struct models *models, struct db *db,
-	const char *name, int64_t *different,
-	void (*say)(void *context, const struct model_info *model,
-		int64_t rows, int64_t different),
-	void *context, struct err *err)
+/* -- all that are chosen ----------------------------------------------- */
+
+struct building {
+	const struct models *models;
+	struct db *db;
+	bool *chosen;
+	bool *amiss; /* of the chosen: failed or skipped */
+	int64_t amiss_count;
+	void (*say)(void *context, const struct build_report *report);
+	void *context;
+};
+
+static void report(const struct building *building, size_t at,
+	const struct build_report *what)
 {
-	struct verdict *verdicts = calloc(models->count + 1, sizeof(*verdicts));
-	bool may = false;
+	struct build_report report = *what;
+
+	report.model = models_info(building->models, at);
+	if (building->say != NULL)
+		building->say(building->context, &report);
+}
+
+/* The first model it reads that could not be built; SIZE_MAX: none. */
+static size_t waits_for(const struct building *building, size_t at)
+{
+	const struct model *model = &building->models->items[at];
+
+	for (size_t i = 0; i < model->source_count; i++)
+		if (model->sources[i].model != SIZE_MAX &&
+			building->amiss[model->sources[i].model])
+			return model->sources[i].model;
+	return SIZE_MAX;
+}
+
+static bool skip(struct building *building, size_t at, size_t other)
+{
+	building->amiss[at] = true;
+	building->amiss_count++;
+	report(building, at, &(struct build_report){
+		.outcome = BUILD_SKIPPED,
+		.why = building->models->items[other].key,
+	});
+	return true;
+}
+
+/* It keeps its last rows, and is stale for them. */
+static bool fail(struct building *building, size_t at, int64_t ms,
+	const struct err *why, struct err *err)
+{
+	building->amiss[at] = true;
+	building->amiss_count++;
+	report(building, at, &(struct build_report){
+		.outcome = BUILD_FAILED, .ms = ms, .why = why->text });
+	return model_set_stale(building->db, &building->models->items[at],
+		why->text, 0, ms, err);
+}
+
+static bool build_one(struct building *building, size_t at, struct err *err)
+{
+	const struct model *model = &building->models->items[at];
+	const int64_t started = clock_now_ms();
+	const size_t other = waits_for(building, at);
+	int64_t rows = 0;
+	struct err why = { 0 };
+
+	if (other != SIZE_MAX)
+		return skip(building, at, other);
+	if (build(building->models, model, building->db, &rows, &why)) {
+		report(building, at, &(struct build_report){
+			.outcome = BUILD_DONE, .rows = rows,
+			.ms = clock_now_ms() - started });
+		return true;
+	}
+	if (db_alive(building->db) && why.code[0] != '\0' &&
+		why.kind != ERR_RETRY)
+		return fail(building, at, clock_now_ms() - started, &why, err);
+	*err = why;
+	return err_wrap(err, "build model %s", model->key);
+}
+
+/* Those that are chosen, with what must come along. */
+static bool build_chosen(struct building *building, struct err *err)
+{
+	const size_t count = building->models->count;
+	bool *fresh = calloc(count + 1, sizeof(*fresh));
 	bool ok;
 
-	*different = 0;
-	if (verdicts == NULL)
-		return err_memory(err);
-	ok = check_name(models, name, err) && may_record(db, &may, err) &&
-		compare_all(models, db, name, verdicts, err);
-	for (size_t i = 0; ok && i < models->count; i++) {
-		const struct model_info info = models_info(models, i);
+	building->amiss = calloc(count + 1, sizeof(*building->amiss));
+	ok = ((fresh != NULL && building->amiss != NULL) || err_memory(err)) &&
+		read_flags(building->models, building->db,
+			"select model from meta.model where state = 'fresh'",
+			fresh, err);
+	if (ok)
+		complete(building->models, fresh, building->chosen);
+	for (size_t i = 0; ok && i < count; i++)
+		if (building->chosen[i])
+			ok = build_one(building, i, err);
+	free(fresh);
+	free(building->amiss);
+	return ok;
+}
 
-		if (models->items[i].kind == MODEL_VIEW ||
-			!is_named(&models->items[i], name))
-			continue;
-		*different += verdicts[i].different;
-		if (say != NULL)
-			say(context, &info, verdicts[i].rows,
-				verdicts[i].different);
-		if (may)
-			ok = record(&models->items[i], db, &verdicts[i], err);
-	}
-	free(verdicts);
+/* Sources stand before what reads them, so backwards reaches all. */
+static void choose_below(const struct models *models, bool *chosen)
+{
+	for (size_t i = models->count; i-- > 0;)
+		for (size_t k = 0; chosen[i] &&
+			k < models->items[i].source_count; k++)
+			if (models->items[i].sources[k].model != SIZE_MAX)
+				chosen[models->items[i].sources[k].model] =
+					true;
+}
+
+static bool choose_named(const struct models *models, const char *word,
+	bool *chosen, struct err *err)
+{
+	const bool below = word[0] == '+';
+	bool *own = calloc(models->count + 1, sizeof(*own));
+	char name[160];
+	bool ok;
+
+	(void)snprintf(name, sizeof(name), "%s", word + below);
+	if (name[0] != '\0' && name[strlen(name) - 1] == '+')
+		name[strlen(name) - 1] = '\0';
+	ok = (own != NULL || err_memory(err)) &&
+		models_check_name(models, name, err);
+	for (size_t i = 0; ok && i < models->count; i++)
+		own[i] = model_is_named(&models->items[i], name);
+	if (ok && below)
+		choose_below(models, own);
+	for (size_t i = 0; ok && i < models->count; i++)
+		chosen[i] |= own[i];
+	free(own);
+	return ok;
+}
+
+static bool choose(const struct models *models, struct db *db,
+	const struct build_choice *choice, bool *chosen, struct err *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < choice->count; i++)
+		ok = choose_named(models, choice->names[i], chosen, err);
+	if (choice->count > 0)
+		return ok;
+	return read_flags(models, db, choice->full ?
+		"select model from meta.model" :
+		"select model from meta.model where state = 'stale'",
+		chosen, err);
+}
+
+bool models_build(const struct models *models, struct db *db,
+	const struct build_choice *choice,
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err)
+{
+	struct building building = { .models = models, .db = db, .say = say,
+		.context = context,
+		.chosen = calloc(models->count + 1, sizeof(bool)) };
+	bool ok;
+
+	ok = (building.chosen != NULL || err_memory(err)) &&
+		choose(models, db, choice, building.chosen, err) &&
+		build_chosen(&building, err);
+	if (amiss != NULL)
+		*amiss = building.amiss_count;
+	free(building.chosen);
+	return ok;
+}
+
+bool models_build_new(const struct models *models, struct db *db,
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err)
+{
+	struct building building = { .models = models, .db = db, .say = say,
+		.context = context,
+		.chosen = calloc(models->count + 1, sizeof(bool)) };
+	bool ok;
+
+	ok = (building.chosen != NULL || err_memory(err)) &&
+		read_flags(models, db,
+			"select model from meta.model\n"
+			"where state = 'stale' and error is null",
+			building.chosen, err) &&
+		build_chosen(&building, err);
+	*amiss = building.amiss_count;
+	free(building.chosen);
 	return ok;
 }

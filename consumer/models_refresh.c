@@ -230,6 +230,8 @@ static bool apply_changes(struct refresh *refresh, const struct model *model,
 
 	ok = model_refresh_sql(model, fresh, gone, &sql, err) &&
 		db_query(refresh->db, sql.data, 0, NULL, &result, err);
+	if (!ok)
+		(void)model_explain(model, refresh->db, sql.data, err);
 	if (ok) {
 		*rows = db_int(result, 0, 0);
 		if (db_int(result, 0, 1) != 0)
@@ -257,35 +259,21 @@ static bool spoils_load(const struct db *db, const struct err *err)
 	return false;
 }
 
-static const char record_sql[] =
-	"with s as (\n"
-	"update meta.model set state = 'stale', error = $2 where model = $1\n"
-	"returning relation\n"
-	"), d as (\n"
-	"select meta.models_stale(array_agg(relation), 'stale with ' || $1)\n"
-	"from s\n"
-	")\n"
-	"insert into meta.model_run (model, what, load_id, ms, rows, ok, detail)\n"
-	"select $1, 'failed', $3::bigint, $4::bigint, 0, false, $2 from d";
-
 /* Stale, with all that read it, until somebody builds it. */
 static bool set_aside(struct refresh *refresh, size_t at, int64_t us,
 	const struct err *why, struct err *err)
 {
-	char load[24], ms[24];
-	const char *values[] = { refresh->models->items[at].key, why->text,
-		load, ms };
+	const struct model *model = &refresh->models->items[at];
 
-	(void)snprintf(load, sizeof(load), "%lld", (long long)refresh->load_id);
-	(void)snprintf(ms, sizeof(ms), "%lld", (long long)(us / 1000));
-	LOG(LOG_WARN, "model_stale", LOG_S("model", values[0]),
+	LOG(LOG_WARN, "model_stale", LOG_S("model", model->key),
 		LOG_S("err", why->text), LOG_S("code", why->code),
 		LOG_I("load", refresh->load_id));
 	refresh->progress[at].fresh = false;
 	return db_exec(refresh->db,
 		       "rollback to savepoint model; release savepoint model",
 		       err) &&
-		db_query(refresh->db, record_sql, 4, values, NULL, err);
+		model_set_stale(refresh->db, model, why->text,
+			refresh->load_id, us / 1000, err);
 }
 
 static bool refresh_model(struct refresh *refresh, size_t at, const char *fresh,

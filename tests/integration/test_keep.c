@@ -130,9 +130,11 @@ static void add_old(const char *dataset, int days, int load, int rows)
 
 static void build_all(void)
 {
+	const struct build_choice all = { .full = true };
 	struct err err = { 0 };
 
-	CU_ASSERT_TRUE_FATAL(models_build(base.models, base.owner, NULL, &err));
+	CU_ASSERT_TRUE_FATAL(models_build(base.models, base.owner, &all, NULL,
+		NULL, NULL, &err));
 }
 
 static void load_today(const char *dataset)

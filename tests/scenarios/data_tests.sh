@@ -150,6 +150,7 @@ check "JSON has the same" \
 printf '%s\n' '  - { table: raw.sales, column: nowhere, test: not_null }' \
 	'  - { test: compare, left: "delete from raw.sales returning 1", is: equals, right: "select 1", name: sly }' \
 	'  - { table: raw.sales, test: expression, expression: "pg_sleep(0) is null); delete from raw.sales; select (true", name: slyer }' \
+	'  - { table: raw.sales, test: expression, expression: "nextval('"'meta.load_load_id_seq'"') < 0", name: slyest }' \
 	'  - { test: sql, file: missing }' >>"$work/pipelines/shop.yaml"
 check "a broken test is a failure" "$(tests --select '*nowhere,sly*,missing')" 1
 check "that names the column" "$(outcome 'not_null raw.sales.nowhere')" "broken -"
@@ -157,7 +158,8 @@ check_has "and its place in the file" \
 	"$(q "select error from meta.test_result where outcome = 'broken' limit 1")" \
 	"shop.yaml:"
 check "SQL that would write is broken, too" \
-	"$(outcome sly) $(outcome slyer)" "broken - broken -"
+	"$(outcome sly) $(outcome slyer) $(outcome slyest)" \
+	"broken - broken - broken -"
 check "and wrote nothing" "$(q 'select count(*) from raw.sales')" 255
 check "a missing file is named" \
 	"$(q "select error like '%tests/missing.sql%' from meta.test_result
