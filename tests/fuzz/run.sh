@@ -28,7 +28,7 @@ usage() {
 max_len() { # TARGET
 	case $1 in
 	reader) echo 64 ;;
-	input) echo 160 ;;
+	input) echo 96 ;;
 	jsonscan) echo 128 ;;
 	copybin | ident | inotify) echo 256 ;;
 	rowmap) echo 512 ;;
