@@ -74,10 +74,9 @@ static bool create_private(const char *file, struct err *err)
 	return true;
 }
 
-static bool connect_file(struct sqlite *db, struct err *err)
+static bool connect_as(struct sqlite *db, int mode, struct err *err)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-		SQLITE_OPEN_EXRESCODE;
+	const int flags = mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	const int rc = sqlite3_open_v2(db->file, &db->db, flags, NULL);
 
 	if (db->db == NULL)
@@ -85,27 +84,60 @@ static bool connect_file(struct sqlite *db, struct err *err)
 	if (rc != SQLITE_OK)
 		return fail(db, rc, "open", err);
 	(void)sqlite3_busy_timeout(db->db, BUSY_MS);
-	return sqlite_run(db, "pragma journal_mode = wal", err) &&
+	return true;
+}
+
+static bool connect_file(struct sqlite *db, struct err *err)
+{
+	return connect_as(db, SQLITE_OPEN_READWRITE, err) &&
+		sqlite_run(db, "pragma journal_mode = wal", err) &&
 		sqlite_run(db, "pragma synchronous = full", err) &&
 		sqlite_run(db, "pragma foreign_keys = on", err);
 }
 
-struct sqlite *sqlite_open_file(const char *file, struct err *err)
+static struct sqlite *sqlite_new(const char *file, struct err *err)
 {
 	struct sqlite *db = calloc(1, sizeof(*db));
 
 	if (db != NULL)
 		db->file = strdup(file);
-	if (db == NULL || db->file == NULL) {
-		(void)err_memory(err);
-		free(db);
-		return NULL;
-	}
-	if (!create_private(file, err) || !connect_file(db, err)) {
-		sqlite_close_file(db);
-		return NULL;
-	}
-	return db;
+	if (db != NULL && db->file != NULL)
+		return db;
+	(void)err_memory(err);
+	free(db);
+	return NULL;
+}
+
+struct sqlite *sqlite_open_file(const char *file, struct err *err)
+{
+	struct sqlite *db = sqlite_new(file, err);
+
+	if (db != NULL && create_private(file, err) && connect_file(db, err))
+		return db;
+	sqlite_close_file(db);
+	return NULL;
+}
+
+/* SQLite's own word for a file it may not read says less than errno; and it
+ * would not be asked before the first statement. */
+static bool may_read(const char *file, struct err *err)
+{
+	if (faccessat(AT_FDCWD, file, R_OK, AT_EACCESS) == 0)
+		return true;
+	(void)err_errno(err, ERR_STOP, "read %s", file);
+	err->exit_code = EXIT_IO;
+	return false;
+}
+
+struct sqlite *sqlite_open_reader(const char *file, struct err *err)
+{
+	struct sqlite *db = sqlite_new(file, err);
+
+	if (db != NULL && may_read(file, err) &&
+		connect_as(db, SQLITE_OPEN_READONLY, err))
+		return db;
+	sqlite_close_file(db);
+	return NULL;
 }
 
 void sqlite_close_file(struct sqlite *db)

@@ -14,6 +14,9 @@ struct sqlite_stmt; /* a prepared statement; ends with its file */
  * foreign_keys on, busy timeout 5 s. Errors: ERR_STOP/EXIT_IO; full disk and
  * busy are ERR_RETRY. A file that is not SQLite, or damaged, says so. */
 struct sqlite *sqlite_open_file(const char *file, struct err *err);
+/* For looking only, beside its owner: a file that is not there or may not be
+ * read is ERR_STOP/EXIT_IO. */
+struct sqlite *sqlite_open_reader(const char *file, struct err *err);
 void sqlite_close_file(struct sqlite *db);
 bool sqlite_run(struct sqlite *db, const char *sql, struct err *err) MUST_CHECK;
 

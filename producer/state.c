@@ -159,6 +159,42 @@ struct state *state_open(const char *file, struct err *err)
 	return NULL;
 }
 
+/* One that was never written to by a producer has no version. */
+static bool check_version(struct state *state, const char *file,
+	struct err *err)
+{
+	int64_t version = 0;
+
+	if (!one_int(state, "pragma user_version", &version, err))
+		return false;
+	return version == STATE_VERSION ||
+		err_stop(err, EXIT_IO, "%s was written by another version of "
+			"Sluice (%" PRId64 ", this one reads %d)", file,
+			version, STATE_VERSION);
+}
+
+struct state *state_look(const char *file, struct err *err)
+{
+	struct state *state = calloc(1, sizeof(*state));
+
+	if (state == NULL) {
+		(void)err_memory(err);
+		return NULL;
+	}
+	state->lock = -1;
+	if (access(file, F_OK) != 0 && errno == ENOENT) {
+		(void)err_set(err, ERR_REJECT, "there is no state file %s",
+			file);
+		state_close(state);
+		return NULL;
+	}
+	state->db = sqlite_open_reader(file, err);
+	if (state->db != NULL && check_version(state, file, err))
+		return state;
+	state_close(state);
+	return NULL;
+}
+
 void state_close(struct state *state)
 {
 	if (state == NULL)
@@ -518,6 +554,13 @@ bool state_next(struct state *state, int64_t *after, struct source **source,
 {
 	return select_one(state, "id > ? and state in ('claimed', 'published')"
 		" order by id limit 1", NULL, after, source, err);
+}
+
+bool state_after(struct state *state, int64_t *after,
+	struct source **source, struct err *err)
+{
+	return select_one(state, "id > ? order by id limit 1", NULL, after,
+		source, err);
 }
 
 bool state_same(struct state *state, const struct source *source, bool *found,

@@ -12,6 +12,10 @@ struct state;
 /* Makes the folder and the file when missing. A second producer on the same
  * file is refused (ERR_STOP), as is a file made by a newer version. */
 struct state *state_open(const char *file, struct err *err);
+/* For looking only, beside the producer that owns it: takes no lock, and only
+ * state_get and state_after are to be called. A file that is not there is
+ * ERR_REJECT, one that may not be read ERR_STOP/EXIT_IO. */
+struct state *state_look(const char *file, struct err *err);
 void state_close(struct state *state);
 
 /* What follows a begin is durable with its commit, all or nothing; alone,
@@ -37,6 +41,9 @@ bool state_get(struct state *state, const struct uuid *drop,
 /* The unfinished drop (claimed or published) after *after in the order of
  * their claims; 0 starts. *source NULL: no more. */
 bool state_next(struct state *state, int64_t *after, struct source **source,
+	struct err *err) MUST_CHECK;
+/* Likewise of all drops, whatever became of them. */
+bool state_after(struct state *state, int64_t *after, struct source **source,
 	struct err *err) MUST_CHECK;
 /* An earlier drop of the same dataset with the same content. */
 bool state_same(struct state *state, const struct source *source, bool *found,

@@ -313,6 +313,65 @@ static void newer_file_is_refused(void)
 	teardown();
 }
 
+/* Drops of every state, seen by somebody else while the producer writes. */
+static void others_may_look(void)
+{
+	struct source *got = NULL;
+	struct err err = { 0 };
+	struct state *look;
+	int64_t after = 0;
+
+	setup();
+	add(1, SOURCE_MOVED);
+	look = state_look(file, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(look);
+	add(2, SOURCE_LOST);
+	add(3, SOURCE_CLAIMED);
+	for (uint8_t number = 1; number <= 3; number++) {
+		struct source *want = get(number);
+
+		CU_ASSERT_TRUE(state_after(look, &after, &got, &err));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(got);
+		check_same(got, want);
+		source_free(got);
+		source_free(want);
+	}
+	CU_ASSERT_TRUE(state_after(look, &after, &got, &err));
+	CU_ASSERT_PTR_NULL(got);
+	CU_ASSERT_FALSE(state_forget(look, &(struct uuid){ { 1 } }, &err));
+	state_close(look);
+	reopen(); /* nothing was left that would disturb its owner */
+	teardown();
+}
+
+static void check_not_seen(enum err_kind kind, const char *words)
+{
+	struct err err = { 0 };
+
+	CU_ASSERT_PTR_NULL(state_look(file, &err));
+	CU_ASSERT_EQUAL(err.kind, kind);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, words));
+}
+
+static void looking_makes_no_file(void)
+{
+	const uid_t user = geteuid();
+
+	setup();
+	state_close(state);
+	state = NULL;
+	if (user != 0 || seteuid(65534) == 0) {
+		if (user == 0) {
+			check_not_seen(ERR_STOP, "Permission denied");
+			CU_ASSERT_EQUAL(seteuid(user), 0);
+		}
+	}
+	CU_ASSERT_EQUAL(unlink(file), 0);
+	check_not_seen(ERR_REJECT, "there is no state file");
+	CU_ASSERT_EQUAL(access(file, F_OK), -1);
+	teardown();
+}
+
 CU_TestInfo state_tests[] = {
 	{ "all of a claim survives", all_of_a_claim_survives },
 	{ "progress survives", progress_survives },
@@ -324,5 +383,7 @@ CU_TestInfo state_tests[] = {
 	{ "forgotten is gone", forgotten_is_gone },
 	{ "there is one producer", there_is_one_producer },
 	{ "a newer file is refused", newer_file_is_refused },
+	{ "others may look while it is written", others_may_look },
+	{ "looking makes no file", looking_makes_no_file },
 	CU_TEST_INFO_NULL,
 };
