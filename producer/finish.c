@@ -259,6 +259,21 @@ bool finish_sources(const struct finish_dirs *dirs, struct state *state,
 	return ok && all;
 }
 
+bool finish_put_away(const struct finish_dirs *dirs, struct source *source,
+	struct err *err)
+{
+	struct targets targets = { -1, -1 };
+	bool ok = open_targets(dirs, &targets, err) &&
+		choose_new(target_root(&targets, source), source, err);
+
+	if (ok)
+		source->state = move_one(dirs, &targets, source, err);
+	ok = ok && source->state == SOURCE_MOVED &&
+		sync_folders(dirs, &targets, source, NULL, err);
+	close_targets(&targets);
+	return ok;
+}
+
 /* -- after a crash ---------------------------------------------------- */
 
 /* A device's number may be another after a reboot: not compared. */

@@ -19,6 +19,11 @@ bool finish_sources(const struct finish_dirs *dirs, struct state *state,
 	struct source *const *sources, size_t count, struct err *err)
 	MUST_CHECK;
 
+/* Moves the claimed file of a source that no state file knows to where its
+ * state would have had it; source->failed tells which folder. */
+bool finish_put_away(const struct finish_dirs *dirs, struct source *source,
+	struct err *err) MUST_CHECK;
+
 /* Where the file of an unfinished source is, after a crash. */
 enum finish_place { PLACE_CLAIMED, PLACE_ORIGINAL, PLACE_TARGET, PLACE_GONE };
 enum finish_place finish_find(const struct finish_dirs *dirs,

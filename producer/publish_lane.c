@@ -117,6 +117,7 @@ static bool abandon(struct publisher *p, struct lane *lane,
 		LOG_S("why", why->text), LOG_U("sent_to",
 			sending->source->position.offset));
 	sending->failed = true;
+	sending->source->given_up = true;
 	return lane_end(p, lane, sending->gone ? REPORT_LOST : REPORT_ENDED,
 		err);
 }

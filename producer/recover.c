@@ -128,9 +128,8 @@ static void complain(const char *folder, const char *name, uint64_t count)
 	LOG(LOG_WARN, "claimed_by_nobody", LOG_S("folder", folder),
 		LOG_U("files", count), LOG_S("first", name),
 		LOG_S("why", "the state file knows nothing of them"),
-		LOG_S("remedy", "to load them, move them back into the "
-			"dataset's folder; rows that are there already stay "
-			"as they are"));
+		LOG_S("remedy", "run `sluice reconcile` to have them "
+			"loaded"));
 }
 
 static bool walk(const struct finish_dirs *dirs, struct state *state,

@@ -22,12 +22,6 @@ struct gives {
 	size_t *count;
 };
 
-static void give(struct gives *gives, struct outgoing *message)
-{
-	if (message != NULL)
-		gives->list[(*gives->count)++] = message;
-}
-
 /* -- messages --------------------------------------------------------- */
 
 void outgoing_free(struct outgoing *message)
@@ -36,6 +30,37 @@ void outgoing_free(struct outgoing *message)
 		return;
 	free(message->memory);
 	free(message);
+}
+
+static int compare_ranges(const void *left, const void *right)
+{
+	const struct source_range *a = left, *b = right;
+
+	if (a->lo != b->lo)
+		return a->lo < b->lo ? -1 : 1;
+	return a->hi < b->hi ? -1 : a->hi > b->hi;
+}
+
+/* The manifest always goes: it ends the source for whoever waits. */
+static bool is_loaded(const struct outgoing *message)
+{
+	const struct source *source = message->sending->source;
+	const struct source_range range = { message->envelope.lo,
+		message->envelope.hi };
+
+	return !message->last && source->loaded_count > 0 &&
+		bsearch(&range, source->loaded, source->loaded_count,
+			sizeof(range), compare_ranges) != NULL;
+}
+
+static void give(struct gives *gives, struct outgoing *message)
+{
+	if (message == NULL)
+		return;
+	if (is_loaded(message))
+		outgoing_free(message);
+	else
+		gives->list[(*gives->count)++] = message;
 }
 
 static size_t room_for(const struct envelope *e, struct bytes body)
@@ -237,11 +262,21 @@ void sending_free(struct sending *sending)
 	free(sending);
 }
 
+static bool path_of(const struct source *source, struct buf *path,
+	struct err *err)
+{
+	return source->kept_root != NULL ?
+		buf_add_str(path, source->kept, err) :
+		source_claimed_path(source, path, err);
+}
+
 static bool open_file(struct sending *sending, struct err *err)
 {
+	const struct source *source = sending->source;
 	struct buf path = { 0 };
-	const int root = place_root(sending->raw_dir, err);
-	bool ok = root >= 0 && source_claimed_path(sending->source, &path, err);
+	const int root = place_root(source->kept_root != NULL ?
+		source->kept_root : sending->raw_dir, err);
+	bool ok = root >= 0 && path_of(source, &path, err);
 
 	if (ok) {
 		sending->fd = place_open(root, path.data, O_RDONLY, err);

@@ -34,6 +34,8 @@ void source_free(struct source *source)
 	free(source->directory);
 	free(source->name);
 	free(source->target);
+	free(source->kept);
+	free(source->loaded);
 	free(source);
 }
 

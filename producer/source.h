@@ -12,6 +12,11 @@ enum source_state {
 	SOURCE_LOST,      /* gone, or changed while nobody looked */
 };
 
+/* A piece of a source. */
+struct source_range {
+	uint64_t lo, hi;
+};
+
 /* Paths are raw bytes. Everything is fixed at the claim but position, state,
  * failed and target: a resumed source ignores what the settings say now. */
 struct source {
@@ -35,7 +40,14 @@ struct source {
 	bool duplicate;
 	struct uuid duplicate_of;
 
-	bool resumed;      /* claimed by an earlier process; not stored */
+	/* not stored */
+	bool resumed;      /* claimed by an earlier process */
+	bool given_up;     /* not all of it could be sent */
+	/* sent once more, by `sluice reconcile` */
+	const char *kept_root; /* NULL: raw_dir and the claimed path */
+	char *kept;            /* the file below kept_root */
+	struct source_range *loaded; /* sorted: not to be sent again */
+	size_t loaded_count;
 };
 
 /* A copy of the words given; NULL when out of memory. */

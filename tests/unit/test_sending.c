@@ -410,6 +410,41 @@ static void a_missing_file_is_gone(void)
 	teardown();
 }
 
+/* Of a file that lies elsewhere by now, what is not loaded yet. */
+static void loaded_pieces_are_left_out(void)
+{
+	static const struct source_range loaded[] = { { 0, 19 }, { 39, 59 },
+		{ 59, 78 }, { 99, 100 } };
+	struct source *source;
+	struct sending *sending;
+	struct buf path = { 0 };
+	struct err err = { 0 };
+
+	setup();
+	source = claimed();
+	CU_ASSERT_TRUE(source_claimed_path(source, &path, &err));
+	CU_ASSERT_EQUAL(renameat(root, path.data, root, "kept"), 0);
+	source->kept_root = dir;
+	source->kept = strdup("kept");
+	source->loaded = malloc(sizeof(loaded));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(source->loaded);
+	memcpy(source->loaded, loaded, sizeof(loaded));
+	source->loaded_count = sizeof(loaded) / sizeof(*loaded);
+	sending = begin(source);
+	to_the_end(sending);
+	CU_ASSERT_EQUAL_FATAL(message_count, 4);
+	CU_ASSERT_EQUAL(messages[0]->envelope.lo, 19);
+	CU_ASSERT_EQUAL(messages[1]->envelope.lo, 59); /* 59-78 is another */
+	CU_ASSERT_EQUAL(messages[2]->envelope.lo, 79);
+	CU_ASSERT_TRUE(messages[3]->last);
+	CU_ASSERT_EQUAL(messages[3]->envelope.all_records, RECORDS);
+	CU_ASSERT_EQUAL(messages[3]->envelope.chunks, 5);
+	check_decodes();
+	buf_clear(&path);
+	sending_free(sending);
+	teardown();
+}
+
 CU_TestInfo sending_tests[] = {
 	{ "a file is sent whole", a_file_is_sent_whole },
 	{ "resumed files go on alike", resumed_files_go_on_alike },
@@ -428,5 +463,6 @@ CU_TestInfo sending_tests[] = {
 		changed_while_nobody_looked_sends_nothing },
 	{ "another splitter sends nothing", another_splitter_sends_nothing },
 	{ "a missing file is gone", a_missing_file_is_gone },
+	{ "loaded pieces are left out", loaded_pieces_are_left_out },
 	CU_TEST_INFO_NULL,
 };
