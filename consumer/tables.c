@@ -175,6 +175,18 @@ static bool add_delta_keys(const struct fill *fill, struct buf *sql,
 	return add_key_list(fill, "d.", sql, err);
 }
 
+static bool add_master_keys(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return add_key_list(fill, "t.", sql, err);
+}
+
+static bool add_excluded_keys(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return add_key_list(fill, "excluded.", sql, err);
+}
+
 static bool add_type(const struct fill *fill, struct buf *sql, struct err *err)
 {
 	const enum column_type type = fill->column->type;
@@ -364,6 +376,7 @@ static const struct word {
 	{ "delta", add_delta },
 	{ "delta name", add_delta_literal },
 	{ "differs", add_differs },
+	{ "excluded.keys", add_excluded_keys },
 	{ "greater", add_greater },
 	{ "item", add_item_column },
 	{ "item assignment", add_item_assignment },
@@ -375,6 +388,7 @@ static const struct word {
 	{ "partition", add_partition },
 	{ "pipeline", add_pipeline_literal },
 	{ "schema", add_schema },
+	{ "t.keys", add_master_keys },
 	{ "type", add_type },
 };
 
@@ -502,4 +516,30 @@ bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
 	const struct fill fill = { dataset, partition, NULL };
 
 	return add_template(&fill, upsert_template, sql, err);
+}
+
+/* The winner of each key, under the name the upsert has for it. */
+static const char behind_template[] =
+	"with won as (\n"
+	"select distinct on ({d.keys})\n"
+	"\t{d.columns},\n"
+	"\td._source, d._offset{d.item}\n"
+	"from {delta} d\n"
+	"join meta.source s on s.source_id = d._source\n"
+	"order by {d.keys}, {newest order}s.claimed_at desc, s.drop_id desc,"
+	" d._offset desc{d.item}\n"
+	")\n"
+	"select excluded._source, count(*)\n"
+	"from won excluded\n"
+	"left join {master} t\n"
+	"\ton ({t.keys}) = ({excluded.keys})\n"
+	"where t._source is null or (({greater}) and {differs})\n"
+	"group by excluded._source";
+
+bool tables_behind_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err)
+{
+	const struct fill fill = { .dataset = dataset };
+
+	return add_template(&fill, behind_template, sql, err);
 }

@@ -47,4 +47,11 @@ bool tables_copy_sql(const struct dataset *dataset, const char *partition,
 bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
 	struct buf *sql, struct err *err) MUST_CHECK;
 
+/* Which sources' rows the master has lost: of each key the greatest version in
+ * the delta, by the order of the upsert, that the master has not, or has an
+ * older one of that says something else. Rows _source, count. Reads all of the
+ * delta. */
+bool tables_behind_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err) MUST_CHECK;
+
 #endif

@@ -27,6 +27,8 @@ static bool all_sql(const struct dataset *dataset, struct buf *sql,
 		buf_add_str(sql, ";\n", err) &&
 		tables_upsert_sql(dataset, "raw.part", sql, err) &&
 		buf_add_str(sql, ";\n", err) &&
+		tables_behind_sql(dataset, sql, err) &&
+		buf_add_str(sql, ";\n", err) &&
 		tables_add_column_sql(dataset, &dataset->columns[3], sql, err);
 }
 

@@ -112,6 +112,13 @@ static const struct {
 	{ upsert_sql, "parts", "(excluded._offset, t._item)"
 			       " > (t._offset, excluded._item)" },
 	{ upsert_sql, "plain", "!_item" },
+	{ tables_behind_sql, "plain", "select distinct on (d.\"b\", d.\"a\")" },
+	{ tables_behind_sql, "plain", "on (t.\"b\", t.\"a\") = "
+				      "(excluded.\"b\", excluded.\"a\")" },
+	{ tables_behind_sql, "newest", "d.\"n\" desc nulls last, "
+				       "s.claimed_at desc" },
+	{ tables_behind_sql, "parts", "d._offset desc, d._item\n" },
+	{ tables_behind_sql, "keys", "and false)" },
 };
 
 static void check_case(const struct pipeline *pipeline, size_t i)
