@@ -207,6 +207,50 @@ until_true() {
 	done
 }
 
+# What every table of Sluice holds, as one line: to see that nothing changed.
+tables_digest() {
+	local table
+	q "select format('%I.%I', schemaname, tablename) from pg_tables
+		where schemaname in ('meta', 'raw', 'modelled')
+		order by 1" | while read -r table; do
+		printf '%s ' "$table"
+		q "select count(*), md5(string_agg(t::text, '|' order by t::text))
+			from $table t"
+	done | md5sum
+}
+
+# reconcile ARGS...: as the daemons' user; prints all it says
+reconcile() {
+	(as_daemon timeout 120 "$bin/sluice" reconcile "$@") 2>&1
+}
+
+# reconcile_dry ARGS...: the same, and checks that nothing changed
+reconcile_dry() {
+	local before after files
+	before=$(tables_digest)
+	files=$(find "$work/raw" -type f | sort | md5sum)
+	dry=$(reconcile --dry-run "$@") || dry="exit $?: $dry"
+	after=$(tables_digest)
+	check "a dry run changes no table" "$after" "$before"
+	check "a dry run moves no file" \
+		"$(find "$work/raw" -type f | sort | md5sum)" "$files"
+}
+
+receipts_hold() {
+	local drop
+	for drop in $(q "select drop_id from meta.source"); do
+		"$bin/sluice" receipt "$drop" | tail -n 1
+	done | sort -u
+}
+
+# What must hold after a reconcile, and that another finds nothing.
+check_reconciled() {
+	check "every receipt holds" "$(receipts_hold)" HOLDS
+	check "a second reconcile finds nothing" "$(reconcile)" \
+		"nothing to reconcile"
+	check_invariants
+}
+
 complete_sources="select count(*) from meta.source where completed_at is not null"
 
 # What must hold whenever nothing is under way (every scenario's last words).

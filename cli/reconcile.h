@@ -1,0 +1,123 @@
+/* reconcile.h - sources of which the producer says more than was loaded.
+ *
+ * Three witnesses: the producer's state file (what was claimed and confirmed),
+ * the ledger with its counters (what the database says was loaded), the tables
+ * themselves (what is there). Where they disagree, the kept file decides. */
+#ifndef SLUICE_RECONCILE_H
+#define SLUICE_RECONCILE_H
+
+#include "cli/cmd.h"
+#include "common/db.h"
+#include "common/pipeline.h"
+#include "producer/state.h"
+
+enum amiss_kind {
+	AMISS_MISSING, /* the database knows nothing of it */
+	AMISS_PARTLY,  /* messages are missing */
+	AMISS_LIES,    /* more is in the books than in the tables, or less */
+	AMISS_STRAY,   /* all is loaded, but its file was left in .claimed */
+};
+
+enum outcome {
+	OUTCOME_NONE,
+	OUTCOME_SENT,   /* all is confirmed, not all is loaded yet */
+	OUTCOME_LOADED,
+};
+
+struct amiss {
+	struct amiss *next;      /* in the order they were found */
+	struct amiss *neighbour; /* in the index */
+	enum amiss_kind kind;
+	struct source *source;   /* what is known of it, or was made up */
+	struct buf name;         /* escaped */
+	int64_t source_id;       /* 0: none */
+	bool known;     /* to the state file: source is what it says */
+	bool under_way; /* the producer still has it, or the queue */
+	bool stray;     /* its file is in .claimed, no state knows it */
+	bool foreign;   /* a message, not a file */
+	bool complete;  /* the database says so */
+	bool take_back; /* the books are emptied before it is sent */
+	int64_t there;  /* ledger rows */
+	int64_t missing; /* messages; -1: unknown until they are read */
+	char lie[200];  /* what shows that the books lie; "" */
+	char day[16];   /* of the claim, in UTC */
+	char sha256[SHA256_TEXT];
+	int64_t file_size; /* -1: unknown */
+	struct buf path; /* the kept file, for people */
+	struct err fault; /* why it cannot be mended; kind ERR_NONE: it can */
+	enum outcome outcome;
+};
+
+#define AMISS_BUCKETS 1024
+#define WANTED_MAX 64
+
+/* What was asked for: a source id, a drop id, a name or a kept file. */
+struct wanted {
+	const char *given;
+	struct buf name;
+	bool known;
+};
+
+struct reconcile {
+	const struct config *config;
+	struct pipeline_set set;
+	struct state *state; /* NULL: there is none */
+	struct db *db;       /* the reader's session */
+	struct wanted wanted[WANTED_MAX];
+	size_t wanted_count; /* 0: everything */
+	struct amiss *first, *last;
+	size_t count;
+	struct amiss *index[AMISS_BUCKETS];
+	int64_t waiting;     /* messages in the queues */
+	int64_t stale;       /* models that could not be built */
+	char stale_why[512]; /* of the first; may hold anything */
+};
+
+/* -- reconcile.c: opening, the list ------------------------------------- */
+
+bool reconcile_open(struct reconcile *r, const struct config *config,
+	struct err *err) MUST_CHECK;
+void reconcile_close(struct reconcile *r);
+/* Empties the list. */
+void reconcile_forget(struct reconcile *r);
+struct amiss *reconcile_find(const struct reconcile *r,
+	const struct uuid *drop);
+/* Puts a new one with this source, now the list's, at its end; NULL when
+ * memory is short. */
+struct amiss *reconcile_add(struct reconcile *r, struct source *source,
+	struct err *err);
+/* True when the words of the command line mean it; remembers that they did. */
+bool reconcile_wants(struct reconcile *r, const char *name,
+	const struct source *source, int64_t source_id);
+
+/* -- reconcile_find.c --------------------------------------------------- */
+
+/* Lists what is amiss. Waits for what is still on its way, wait_ms at most:
+ * what a queue may hold is not called missing. */
+bool reconcile_look(struct reconcile *r, int64_t wait_ms, struct err *err)
+	MUST_CHECK;
+/* The source of that drop, whatever the database says of it, is put into the
+ * list, unless it was not asked for (*amiss NULL). */
+bool reconcile_lies(struct reconcile *r, const struct uuid *drop,
+	struct amiss **amiss, struct err *err) MUST_CHECK;
+
+/* -- reconcile_books.c -------------------------------------------------- */
+
+/* Adds the sources whose books and tables disagree. */
+bool reconcile_judge_books(struct reconcile *r, struct err *err) MUST_CHECK;
+
+/* -- reconcile_file.c --------------------------------------------------- */
+
+/* Finds and checks the kept file of each, decides what is to be done. */
+bool reconcile_prepare(struct reconcile *r, struct err *err) MUST_CHECK;
+/* True when there is something to be done about it, and can be. */
+bool amiss_can_mend(const struct amiss *amiss);
+
+/* -- reconcile_mend.c --------------------------------------------------- */
+
+/* Does it all: takes back, sends, waits until it is loaded (wait_ms without
+ * progress), puts files away, builds models. */
+bool reconcile_mend(struct reconcile *r, int64_t wait_ms, struct err *err)
+	MUST_CHECK;
+
+#endif

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# reconcile_restore.sh - a table is restored from yesterday's backup while the
+# ledger, collapsed or not, says that more was loaded: the master, a delta, the
+# ledger itself, a table made out of another dataset's records.
+. "$(dirname "$0")/lib.sh"
+
+# As restoring one table does: its rows, and nothing beside.
+backup() { # TABLE
+	q "create table kept.$1 as table raw.$1"
+}
+
+restore() { # TABLE
+	q "truncate raw.$1" >/dev/null
+	q "insert into raw.$1 select * from kept.$1" >/dev/null
+}
+
+# Everything a person could see of the data, whatever load brought it.
+contents() {
+	q "select md5(string_agg((id, event_type, username, received_at, organization_name)::text,
+			'|' order by id, event_type, received_at)) from raw.events
+		union all select md5(string_agg((s.name, d._offset, d.id)::text, '|'
+			order by s.name, d._offset)) from raw.events_delta d
+			join meta.source s on s.source_id = d._source
+		union all select md5(string_agg((sha, message)::text, '|' order by sha))
+			from raw.commits
+		union all select md5(string_agg((id, login)::text, '|' order by id))
+			from raw.persons
+		union all select string_agg((name, records, rejected)::text, '|'
+			order by name) from meta.source
+		union all select string_agg(code || lo, '|' order by code, lo)
+			from meta.reject" | md5sum
+}
+
+mended() { # CLAIM SOURCES
+	check_has "$1: reconcile mends it" "$(reconcile)" "$2 sources: $2 loaded"
+	check "$1: all is as it was" "$(contents)" "$want"
+	check "$1: no model is left stale" \
+		"$(q "select count(*) from meta.model where state = 'stale'")" 0
+}
+
+scenario_begin reconcile_restore
+cat >"$work/pipelines/hub.yaml" <<'END'
+pipeline: hub
+datasets:
+  commits:
+    source: { directory: commits }
+    table: raw.commits
+    key: [sha]
+    columns:
+      - { name: sha, type: text, max_length: 40 }
+      - { name: message, type: text }
+  persons:
+    from: commits
+    each: [/author, /committer]
+    table: raw.persons
+    key: [id]
+    columns:
+      - { name: id, type: integer }
+      - { name: login, type: text }
+END
+"$bin/sluice" apply >>"$work/apply.log" 2>&1
+q "create schema kept"
+export SLUICE_CHUNK_RECORDS=5 SLUICE_LEDGER_KEEP_SECS=0
+"$bin/gen_events" 700 7 3 >"$work/more.json"
+cat >"$work/commits.json" <<'END'
+[{"sha":"c1","message":"one","author":{"id":1,"login":"ann"},"committer":{"id":2,"login":"bob"}},
+{"sha":"c2","message":"two","author":"nobody","committer":{"id":2,"login":"bobby"}}]
+END
+producer_start
+consumer_start
+drop "$top/tests/data/events_sample.json" events one.json
+drop "$work/commits.json" commits one.json
+eventually "yesterday two files were loaded" "$complete_sources" 2
+for table in events events_delta commits persons persons_delta; do
+	backup "$table"
+done
+drop "$work/more.json" events more.json
+drop "$top/tests/data/bad/bad_date.json" events bad.json
+sed 's/"c\([12]\)/"d\1/; s/"id":\([12]\)/"id":1\1/g' "$work/commits.json" >"$work/commits2.json"
+drop "$work/commits2.json" commits two.json
+eventually "today three more" "$complete_sources" 5
+eventually "their ledger has collapsed" \
+	"select count(*) from meta.source where collapsed" 5
+want=$(contents)
+
+restore events
+reconcile_dry
+check_has "a dry run says what lies" "$dry" "the master lacks 676 rows"
+check_has "and what it would do" "$dry" "load anew"
+mended "the master restored" 2
+restore events_delta
+mended "the delta restored" 2
+q "delete from meta.chunk where drop_id in (
+	select drop_id from meta.source where name like '%more.json')"
+mended "the ledger restored" 1
+restore persons
+restore persons_delta
+mended "a derived dataset restored" 1
+restore events
+reconcile >"$work/first.log" 2>&1 &
+reconcile >"$work/second.log" 2>&1 || true
+wait %% 2>/dev/null || true
+reconcile >"$work/third.log" 2>&1 || true
+check "two at once do no harm" "$(contents)" "$want"
+check_reconciled
+scenario_end
