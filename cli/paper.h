@@ -1,0 +1,47 @@
+/* paper.h - all that is known of one source, and whether its law holds. */
+#ifndef SLUICE_PAPER_H
+#define SLUICE_PAPER_H
+
+#include "cli/locate.h"
+#include "cli/receipt.h"
+#include "common/config.h"
+#include "common/db.h"
+
+/* Columns of paper.source. */
+enum paper_column {
+	PAPER_SOURCE_ID, PAPER_DROP_ID, PAPER_PIPELINE, PAPER_DATASET,
+	PAPER_KIND, PAPER_NAME, PAPER_CLAIMED_AT, PAPER_COMPLETED_AT,
+	PAPER_FORMAT, PAPER_FILE_SIZE, PAPER_SIZE, PAPER_SHA256,
+	PAPER_M_CHUNKS, PAPER_M_REJECTS, PAPER_M_RECORDS, PAPER_FAILED,
+	PAPER_CHUNKS, PAPER_READER_REJECTS, PAPER_RECORDS, PAPER_INSERTED,
+	PAPER_UPDATED, PAPER_UNCHANGED, PAPER_REJECTED, PAPER_REJECT_ROWS,
+	PAPER_DELTA, PAPER_CLAIMED_DAY,
+};
+
+/* One source with all that is known of it. */
+struct paper {
+	struct db_result *source;
+	struct db_result *ledger;
+	struct db_result *made; /* the datasets made out of its records */
+	struct receipt_range *ranges;
+	struct receipt_derived *derived;
+	struct receipt receipt;
+	struct receipt_judgement judgement;
+	struct located located; /* of its file: by paper_locate */
+};
+
+/* A value of paper.source; 0 and "" for null. */
+int64_t paper_number(const struct paper *paper, enum paper_column column);
+const char *paper_text(const struct paper *paper, enum paper_column column);
+bool paper_is_null(const struct paper *paper, enum paper_column column);
+
+/* Reads the source, its ledger and its counts, and judges them. A source that
+ * is not there is ERR_REJECT. The caller clears the paper in any case. */
+bool paper_gather(struct db *db, int64_t id, struct paper *paper,
+	struct err *err) MUST_CHECK;
+/* Where the file of a gathered source is; nothing for a message. */
+bool paper_locate(const struct config *config, struct paper *paper,
+	struct err *err) MUST_CHECK;
+void paper_clear(struct paper *paper);
+
+#endif
