@@ -25,6 +25,8 @@ usage() {
 	  drop [FILE]       a file (else the sample) into raw_data/events/
 	  logs              what producer and consumer say
 	  sluice ARGS...    the operator's program (./run.sh sluice help)
+	  prove [ARGS]      kill everything while files drop, on servers of its
+	                    own (./run.sh prove --help)
 	  test              build and run all tests
 	END
 	[ ! -e "$ROOT/bench/run.sh" ] ||
@@ -98,6 +100,13 @@ verb_bench() {
 	build_preset release sluice sluice-producer sluice-consumer \
 		gen_events bare_load latency
 	exec "$ROOT/bench/run.sh" "$@"
+}
+
+# Needs no deployment and touches none.
+verb_prove() {
+	"$ROOT/deploy/packages.sh" install build run
+	build_preset release sluice sluice-producer sluice-consumer
+	exec "$RELEASE/bin/sluice" prove "$@"
 }
 
 # -- tests -------------------------------------------------------------------------
@@ -192,7 +201,7 @@ main() {
 		options "" "$@"
 		"verb_$verb"
 		;;
-	bench) verb_bench "$@" ;;
+	bench | prove) "verb_$verb" "$@" ;;
 	help | --help | -h) usage ;;
 	*) misuse "no verb $verb" ;;
 	esac

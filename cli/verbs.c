@@ -22,6 +22,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_pipeline,
 	&cmd_config,
 	&cmd_apply,
+	&cmd_prove,
 	NULL,
 };
 

@@ -48,7 +48,7 @@ json_is() { # EXPRESSION VALUE
 
 # -- words ----------------------------------------------------------------
 
-verbs="status receipt rejects drop console models pipeline config apply"
+verbs="status receipt rejects drop console models pipeline config apply prove"
 
 test_words() {
 	local verb
@@ -70,6 +70,12 @@ test_words() {
 	exits 64 pipeline
 	exits 64 config nonsense
 	exits 64 drop --dataset nosuch
+	exits 64 prove word
+	exits 64 prove --minutes 0
+	exits 64 prove --minutes soon
+	exits 64 prove --seed -1
+	exits 64 prove --records 0
+	exits 64 prove --bin /nowhere
 	exits 64 help nosuch
 	exits 64 --set novalue status
 	exits 0 --version
