@@ -272,7 +272,7 @@ static int reconcile(const struct cmd_context *context,
 		reconcile_judge_books(&r, &err) && all_known(&r, &err) &&
 		reconcile_prepare(&r, &err);
 
-	if (ok && !words->dry_run && r.count > 0)
+	if (ok && !words->dry_run)
 		ok = reconcile_mend(&r, wait_ms, &err);
 	if (ok && context->json)
 		ok = show_json(&r, words->dry_run, &err);

@@ -29,7 +29,7 @@ static const char own_sql[] =
 	"), r as materialized (\n"
 	"    select source_id, count(*) as rows\n"
 	"    from meta.reject\n"
-	"    where dataset = $2 and item = 0\n"
+	"    where dataset = $2 and item = 0 and resolved_by is null\n"
 	"    group by source_id\n"
 	"), s as (\n"
 	"    select s.*, coalesce(l.records, 0) as in_ledger,\n"

@@ -69,8 +69,10 @@ static bool empty_delta(struct db *db, const struct dataset *dataset,
 	return ok;
 }
 
-/* Sources first, in the order in which loads hold them; then none of theirs is
- * running, and none can begin before we are through. */
+#define STALE_WHY "reconcile loads sources again"
+
+/* What the manifest said of the file stays: should we die before it is sent,
+ * the digest is what the next run finds it by. */
 static const char *const book_statements[] = {
 	"delete from meta.reject where source_id = any ($1::bigint[])",
 	"delete from meta.derived where source_id = any ($1::bigint[])",
@@ -78,15 +80,22 @@ static const char *const book_statements[] = {
 	"    select drop_id from meta.source\n"
 	"    where source_id = any ($1::bigint[]))",
 	"update meta.source\n"
-	"set format = null, file_size = null, size = null, sha256 = null,\n"
-	"    manifest_chunks = null, manifest_rejects = null,\n"
-	"    manifest_records = null, remainder_failed = null,\n"
-	"    chunks = 0, reader_rejects = 0, records = 0, inserted = 0,\n"
-	"    updated = 0, unchanged = 0, rejected = 0,\n"
+	"set manifest_chunks = null, manifest_rejects = null,\n"
+	"    manifest_records = null, chunks = 0, reader_rejects = 0, records = 0,\n"
+	"    inserted = 0, updated = 0, unchanged = 0, rejected = 0,\n"
 	"    completed_at = null, collapsed = false\n"
 	"where source_id = any ($1::bigint[])",
 };
 
+/* Whoever restored a table by hand made its models stale already. */
+static const char by_hand_sql[] =
+	"update meta.model\n"
+	"set error = '" STALE_WHY "'\n"
+	"where pipeline = $1 and state = 'stale'\n"
+	"  and error like '% outside of a load'";
+
+/* Sources first, in the order in which loads hold them; then none of theirs is
+ * running, and none can begin before we are through. */
 static bool empty_books(struct db *db, const struct pipeline *pipeline,
 	const char *ids, struct err *err)
 {
@@ -103,7 +112,8 @@ static bool empty_books(struct db *db, const struct pipeline *pipeline,
 		sizeof(*book_statements); i++)
 		ok = run(db, book_statements[i], ids, err);
 	ok = ok && run(db, "select meta.models_stale($1::text[],\n"
-		"    'reconcile loads sources again')", relations.data, err);
+		"    '" STALE_WHY "')", relations.data, err) &&
+		run(db, by_hand_sql, pipeline->name, err);
 	buf_clear(&relations);
 	return ok;
 }
@@ -137,7 +147,7 @@ static bool take_back_in(struct db *db, const struct pipeline *pipeline,
 }
 
 /* As the owner: nobody who runs all day may delete rows that were loaded. */
-static bool take_back(struct reconcile *r, bool *any, struct err *err)
+static bool take_back(struct reconcile *r, struct err *err)
 {
 	struct db *db = NULL;
 	bool ok = true;
@@ -147,7 +157,6 @@ static bool take_back(struct reconcile *r, bool *any, struct err *err)
 
 		ok = list_ids(r, &r->set.pipelines[p], &ids, err);
 		if (ok && ids.len > 0) {
-			*any = true;
 			if (db == NULL)
 				db = connect_db(r->config, &r->config->owner,
 					false, 0, err);
@@ -354,6 +363,20 @@ static void note_unbuilt(void *context, const struct build_report *report)
 			report->why);
 }
 
+/* Also those of a run that was killed. */
+static bool any_stale(struct reconcile *r, bool *stale, struct err *err)
+{
+	struct db_result *result = NULL;
+
+	if (!db_query(r->db, "select from meta.model\n"
+		"where state = 'stale' and error = '" STALE_WHY "'\n"
+		"limit 1", 0, NULL, &result, err))
+		return false;
+	*stale = db_rows(result) > 0;
+	db_result_free(result);
+	return true;
+}
+
 /* Those that were stale before are built with them. */
 static bool build_models(struct reconcile *r, struct err *err)
 {
@@ -374,13 +397,13 @@ static bool build_models(struct reconcile *r, struct err *err)
 
 bool reconcile_mend(struct reconcile *r, int64_t wait_ms, struct err *err)
 {
-	bool taken_back = false;
+	bool stale = false;
 	size_t sent = 0;
-	bool ok = take_back(r, &taken_back, err) &&
-		send_all(r, wait_ms, &sent, err) &&
+	bool ok = take_back(r, err) && send_all(r, wait_ms, &sent, err) &&
 		await_loads(r, wait_ms, err);
 
 	if (ok)
 		put_strays_away(r);
-	return ok && (!taken_back || build_models(r, err));
+	return ok && any_stale(r, &stale, err) &&
+		(!stale || build_models(r, err));
 }

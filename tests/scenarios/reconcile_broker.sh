@@ -60,6 +60,24 @@ check "of one file all messages are missing" \
 check "of the other just those that were not loaded" \
 	"$(json_of events/big.json found) $(json_of events/big.json messages_missing)" \
 	"incomplete $((4001 - loaded))"
+# wrong words, servers and files
+exit_of() {
+	local got=0
+	reconcile "$@" >"$work/said.log" || got=$?
+	printf '%s\n' "$got"
+}
+check "an unknown flag is misuse" "$(exit_of --frobnicate)" 64
+check "so is a wait of nothing" "$(exit_of --wait 0)" 64
+check "without PostgreSQL: 69" "$(SLUICE_DATABASE_PORT=1 exit_of)" 69
+check "without RabbitMQ: 69" "$(SLUICE_BROKER_PORT=1 exit_of --dry-run)" 69
+if [ -n "$run_as" ]; then
+	cp "$work/state/producer.db" "$work/foreign.db"
+	chmod 0600 "$work/foreign.db"
+	check "a state file of somebody else's: 74" \
+		"$(SLUICE_STATE_FILE=$work/foreign.db exit_of)" 74
+	check_has "and who may read it" "$(cat "$work/said.log")" \
+		'run this as the user of the daemons'
+fi
 check "a name that is nobody's exits 1" \
 	"$(reconcile nobody.json >"$work/nobody.log" 2>&1 || echo "exit $?")" 'exit 1'
 check "a name that is well has nothing to reconcile" \

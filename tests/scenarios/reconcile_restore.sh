@@ -96,11 +96,41 @@ mended "the ledger restored" 1
 restore persons
 restore persons_delta
 mended "a derived dataset restored" 1
+# killed wherever (SLUICE_RECONCILE_KILLS=all: at each call), and begun again
+restore events
+(as_daemon "$bin/killat" -t "$work/told" sendto 0 "$bin/sluice" reconcile) \
+	>"$work/whole.log" 2>&1
+calls=$(tr -cd '0-9' <"$work/told")
+case ${SLUICE_RECONCILE_KILLS:-some} in
+all) calls=$(seq 1 "$calls") ;;
+some) calls="$((calls / 2)) $((calls * 2 / 3)) $((calls * 5 / 6))" ;;
+*) calls=$SLUICE_RECONCILE_KILLS ;;
+esac
+for n in $calls; do
+	restore events
+	(as_daemon "$bin/killat" -t "$work/told" sendto "$n" "$bin/sluice" reconcile) \
+		>"$work/killed.log" 2>&1 || true
+	reconcile >"$work/again.log" || true
+	check "killed at send $n and run again, all is as it was" \
+		"$(cut -d' ' -f1 "$work/told") $(contents)" "killed $want"
+	check "no model is left stale by send $n" \
+		"$(q "select count(*) from meta.model where state = 'stale'")" 0
+done
+
+
 restore events
 reconcile >"$work/first.log" 2>&1 &
 reconcile >"$work/second.log" 2>&1 || true
 wait %% 2>/dev/null || true
 reconcile >"$work/third.log" 2>&1 || true
 check "two at once do no harm" "$(contents)" "$want"
+
+# what delta_keep dropped is not missing
+q "insert into meta.delta_dropped (dataset, day, rows, first_load, last_load)
+	select 'hub.commits', current_date - 1, count(*), min(_load), max(_load)
+	from raw.commits_delta d join meta.source s on s.source_id = d._source
+	where name like '%one.json'"
+q "delete from raw.commits_delta where _source in (
+	select source_id from meta.source where name = 'commits/one.json')"
 check_reconciled
 scenario_end
