@@ -1,4 +1,5 @@
 /* claims.c - sources and the ledger: a message counts once. */
+#include "common/mutation.h"
 #include "consumer/arrays.h"
 #include "consumer/step.h"
 
@@ -168,6 +169,10 @@ static void mark_fresh(struct load *load, const struct db_result *result)
 		load->totals.messages++;
 		load->totals.bytes +=
 			(int64_t)work->delivery->message.body.len;
+	}
+	for (size_t i = 0; MUTATED(no_ledger) && i < load->batch.count; i++) {
+		load->totals.messages += !load->batch.works[i]->fresh;
+		load->batch.works[i]->fresh = true;
 	}
 	load->totals.duplicates =
 		(int64_t)load->batch.count - load->totals.messages;

@@ -3,6 +3,7 @@
 #include "common/backoff.h"
 #include "common/broker.h"
 #include "common/clock.h"
+#include "common/mutation.h"
 #include "consumer/acks.h"
 #include "consumer/work.h"
 
@@ -301,9 +302,14 @@ static bool send_acks(struct intake *intake, struct err *err)
 	for (; intake->returns != NULL; drop_return(intake))
 		if (!send_return(intake, intake->returns, err))
 			return false;
-	while (acks_next(&intake->acks, &tag, &multiple))
+	while (acks_next(&intake->acks, &tag, &multiple)) {
+		if (MUTATED(ack_too_far)) {
+			tag = intake->acks.newest;
+			multiple = true;
+		}
 		if (!broker_ack(intake->broker, tag, multiple, err))
 			return false;
+	}
 	return true;
 }
 

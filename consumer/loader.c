@@ -2,6 +2,7 @@
 #include "consumer/loader.h"
 #include "common/backoff.h"
 #include "common/clock.h"
+#include "common/mutation.h"
 #include "consumer/attempts.h"
 #include "consumer/derive.h"
 #include "consumer/held.h"
@@ -276,6 +277,8 @@ static bool load_as(struct loader *loader, struct work **works, size_t count,
 	const int64_t started_us = clock_now_us();
 	struct load_totals totals;
 
+	if (MUTATED(ack_before_commit))
+		acknowledge(loader, works, count);
 	if (!load_run(&loader->session, works, count, careful, &totals, err)) {
 		explain(err);
 		if (db_alive(loader->session.db) && is_of_tables(err))
@@ -284,7 +287,8 @@ static bool load_as(struct loader *loader, struct work **works, size_t count,
 	}
 	loader->rows = totals.inserted + totals.updated + totals.unchanged;
 	log_load(&totals, started_us);
-	acknowledge(loader, works, count);
+	if (!MUTATED(ack_forgotten))
+		acknowledge(loader, works, count);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* rejects.c - refused records, kept with their reason. */
 #include "consumer/copybin.h"
+#include "common/mutation.h"
 #include "consumer/step.h"
 
 #include <string.h>
@@ -194,7 +195,7 @@ bool store_rejects(struct load *load, struct err *err)
 {
 	int64_t counted = 0;
 
-	if (load->reject_count == 0)
+	if (load->reject_count == 0 || MUTATED(bad_record_dropped))
 		return true;
 	if (!copybin_trailer(&load->rejects, err) ||
 		!db_copy_begin(load->db, COPY_REJECTS, err) ||

@@ -1,6 +1,7 @@
 /* publish_lane.c - datasets in turn: their files are read and sent. */
 #include "producer/publish_private.h"
 #include "common/clock.h"
+#include "common/mutation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,25 @@ static bool lane_read(struct publisher *p, struct lane *lane, struct err *err)
 	return true;
 }
 
+/* For the test of the tests: what is about to be sent passes for confirmed. */
+static bool checkpoint_early(struct publisher *p,
+	const struct outgoing *outgoing, struct err *err)
+{
+	if (!MUTATED(checkpoint_before_confirm))
+		return true;
+	outgoing->sending->source->position = outgoing->after;
+	return publish_position(p, outgoing->sending, err);
+}
+
+/* Likewise: a file's last message, once it is sent. */
+static bool end_early(struct publisher *p, const struct outgoing *outgoing,
+	uint64_t tag, struct err *err)
+{
+	return !MUTATED(moved_before_manifest) || !outgoing->last ||
+		publish_event(p, &(struct broker_event){ .tag = tag,
+			.kind = BROKER_ACKED }, err);
+}
+
 static bool send_item(struct publisher *p, struct lane *lane,
 	struct window_item *item, struct err *err)
 {
@@ -172,10 +192,11 @@ static bool send_item(struct publisher *p, struct lane *lane,
 	message.routing_key = lane->key;
 	message.user_id = p->user;
 	message.body = outgoing->body;
-	if (!broker_publish(p->broker, &message, &tag, err))
+	if (!checkpoint_early(p, outgoing, err) ||
+		!broker_publish(p->broker, &message, &tag, err))
 		return false;
 	window_sent(p->window, item, tag);
-	return true;
+	return end_early(p, outgoing, tag, err);
 }
 
 /* True when the lane has something to do now. */

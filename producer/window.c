@@ -1,5 +1,6 @@
 /* window.c - messages sent and not yet confirmed. */
 #include "producer/window.h"
+#include "common/mutation.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -127,7 +128,7 @@ static size_t settle_one(struct window *window, uint64_t tag, bool acked,
 		return 0;
 	*slot(window, tag) = NULL;
 	window->flying--;
-	if (!acked || item->returned) {
+	if (!acked || (item->returned && !MUTATED(returned_is_confirmed))) {
 		fate = item->returned ? WINDOW_RETURNED : WINDOW_NACKED;
 		wait_again(item);
 	} else {

@@ -8,6 +8,7 @@ crash=$top/tests/crash
 deadline_secs=${SLUICE_TEST_DEADLINE:-60}
 issued=0   # files
 answer=''  # of PostgreSQL
+dying=''   # the process of the daemon that is to die
 bad=''     # what was found to be wrong
 slow_ms=30 # a slow send: checkpoints come in the middle of a file
 
@@ -19,10 +20,17 @@ crash_begin() { # NAME
 		exit 77
 	fi
 	scenario_begin "$1"
+	trap crash_clean EXIT
 	export SLUICE_SETTLE_SECS=0 SLUICE_CHUNK_RECORDS=3 SLUICE_BATCH_ROWS=6
 	coproc PSQL { psql_at "$owner_url" 2>&1; }
 	ask 'create schema crash;
 		create table crash.issued (name text, fate text, payload text);'
+}
+
+crash_clean() {
+	local code=$?
+	kill_daemon "$dying"
+	scenario_clean "$code"
 }
 
 # ask TEXT: what psql says to it (errors too), as $answer. One psql serves all,
@@ -125,9 +133,13 @@ wait_for() {
 	done
 }
 
+# 143: it was asked before it could have listened.
 end_clean() { # PID
+	local code=0
 	kill -TERM "$1" 2>/dev/null || true
-	wait "$1" || complain "a daemon ended with $? when asked to"
+	wait "$1" || code=$?
+	[ $code = 0 ] || [ $code = 143 ] ||
+		complain "a daemon ended with $code when asked to"
 }
 
 # A clean consumer takes all there is, and ends. Asked to end before it has
@@ -136,10 +148,11 @@ drain() {
 	local pause
 	for pause in 0 0.1 0.5 2; do
 		[ -n "$consumer_pid" ] || consumer_start
-		wait_for "file $issued is loaded and moved" all_done || true
-		sleep "$pause"
+		wait_for "file $issued is loaded and moved" all_done || pause=''
+		[ -z "$pause" ] || sleep "$pause"
 		end_clean "$consumer_pid"
 		consumer_pid=''
+		[ -n "$pause" ] || return 0
 		! queues_empty || return 0
 	done
 	complain "$(waiting) messages stay in the queues"

@@ -114,8 +114,7 @@ sweep_call() { # DAEMON SPEC FIRST STEP
 
 sweep() { # DAEMON
 	local spec first by
-	[ $fast = yes ] && crash_begin "crash_$1" || crash_begin "sweep_$1"
-	trap 'code=$?; kill_daemon "$dying" TERM; (exit $code); scenario_clean' EXIT
+	[ $fast = yes ] && crash_begin "crash_$1" || crash_begin "${SLUICE_CRASH_NAME:-sweep}_$1"
 	case $1 in
 	producer) consumer_start ;;
 	consumer) producer_start ;;
@@ -162,7 +161,7 @@ own_servers() {
 	trap '"$top/tests/support/services.sh" stop "$servers"' EXIT
 }
 
-fast=no only='' from='' step='' resume='' daemons='' dying='' deaths=0 said=0
+fast=no only='' from='' step='' resume='' daemons='' deaths=0 said=0
 while [ $# -gt 0 ]; do
 	case $1 in
 	--fast) fast=yes ;;

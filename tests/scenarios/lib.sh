@@ -97,8 +97,11 @@ scenario_begin() {
 	owner_url=$(setting database_owner_url)
 }
 
+# One that cannot be dropped (somebody else is in it) must not come into this
+# run.
 create_database() {
-	psql_at "$(setting database_owner_url)" -c "drop database if exists s_$name with (force)" \
+	psql_at "$(setting database_owner_url)" -v ON_ERROR_STOP=1 \
+		-c "drop database if exists s_$name with (force)" \
 		-c "create database s_$name" >/dev/null
 }
 
@@ -110,8 +113,8 @@ drop_vhost() {
 			"$(setting broker_api)/api/vhosts/s_$name"
 }
 
-scenario_clean() {
-	local code=$?
+scenario_clean() { # [EXIT CODE]
+	local code=${1:-$?}
 	trap - EXIT
 	kill_daemon "$producer_pid" KILL
 	kill_daemon "$consumer_pid" KILL
