@@ -33,6 +33,17 @@ static bool set_count(const struct arg *arg, const char *value, struct err *err)
 	return true;
 }
 
+static bool add_item(const struct arg *arg, const char *value, struct err *err)
+{
+	struct arg_list *list = arg->list;
+
+	if (list->count == sizeof(list->items) / sizeof(*list->items))
+		return err_stop(err, EXIT_USAGE, "%s stands here too often",
+			arg->name);
+	list->items[list->count++] = value;
+	return true;
+}
+
 /* Takes the flag at argv[*at], and the word behind it when it needs one. */
 static bool take_flag(const struct arg *arg, const char *value,
 	const struct cmd_context *context, int *at, struct err *err)
@@ -48,6 +59,8 @@ static bool take_flag(const struct arg *arg, const char *value,
 		return err_stop(err, EXIT_USAGE, "%s wants a value", arg->name);
 	if (arg->count != NULL)
 		return set_count(arg, value, err);
+	if (arg->list != NULL)
+		return add_item(arg, value, err);
 	*arg->text = value;
 	return true;
 }

@@ -6,13 +6,19 @@
 
 #define ARGS_SETS_MAX 64
 
+struct arg_list {
+	const char *items[256];
+	size_t count;
+};
+
 /* One flag of a verb. `--name`, `--name VALUE` and `--name=VALUE`. */
 struct arg {
 	const char *name;   /* "--limit"; NULL ends the table */
 	bool *flag;         /* set to true; or */
 	const char **text;  /* takes a value; or */
-	int64_t *count;     /* takes a whole number from min to max */
+	int64_t *count;     /* takes a whole number from min to max; or */
 	int64_t min, max;
+	struct arg_list *list; /* takes a value, again and again */
 };
 
 /* Fills what the table points to; words[] gets the rest in order, at most max

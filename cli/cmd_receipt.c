@@ -69,6 +69,9 @@ static void show_law(const struct paper *paper)
 	output_line("%12" PRId64 " updated", r->updated);
 	output_line("%12" PRId64 " unchanged", r->unchanged);
 	output_line("%12" PRId64 " rejected", r->rejected);
+	if (r->filtered > 0)
+		output_line("%12" PRId64 " filtered: outside the dates asked "
+			"for", r->filtered);
 	if (paper->judgement.in_flight != 0 && r->manifest)
 		output_line("%12" PRId64 " in flight",
 			paper->judgement.in_flight);
@@ -161,6 +164,7 @@ static void put_columns(struct json *object, const struct paper *paper)
 		{ "updated", PAPER_UPDATED, true },
 		{ "unchanged", PAPER_UNCHANGED, true },
 		{ "rejected", PAPER_REJECTED, true },
+		{ "filtered", PAPER_FILTERED, true },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -315,6 +319,7 @@ const struct cmd cmd_receipt = {
 "The conservation law of one source:\n"
 "\n"
 "  records in the manifest = inserted + updated + unchanged + rejected\n"
+"                            + filtered (direct loads of some dates only)\n"
 "                            (+ in flight, while it is not complete)\n"
 "\n"
 "and, beside the sums: the byte ranges in the ledger tile the source without\n"
@@ -330,8 +335,9 @@ const struct cmd cmd_receipt = {
 "--json: receipts[] with verdict, source_id, drop_id, pipeline, dataset,\n"
 "kind, name, claimed_at, completed_at, format, file_size, size, sha256,\n"
 "manifest_records, manifest_chunks, manifest_rejects, chunks, reader_rejects,\n"
-"records, inserted, updated, unchanged, rejected, in_flight (null: unknown),\n"
-"ranges, gaps, overlaps, delta_rows (-1: not counted), place, path, faults[],\n"
+"records, inserted, updated, unchanged, rejected, filtered, in_flight\n"
+"(null: unknown), ranges, gaps, overlaps, delta_rows (-1: not counted),\n"
+"place, path, faults[],\n"
 "derived[] {dataset, records, inserted, updated, unchanged, rejected,\n"
 "delta_rows}.\n"
 "\n"

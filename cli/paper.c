@@ -17,7 +17,7 @@ static const char source_sql[] =
 	"       s.format, s.file_size, s.size, s.sha256, s.manifest_chunks,\n"
 	"       s.manifest_rejects, s.manifest_records, s.remainder_failed,\n"
 	"       s.chunks, s.reader_rejects, s.records, s.inserted, s.updated,\n"
-	"       s.unchanged, s.rejected,\n"
+	"       s.unchanged, s.rejected, s.filtered,\n"
 	"       (select count(*) from meta.reject r\n"
 	"        where r.source_id = s.source_id and r.item = 0),\n"
 	"       d.delta,\n"
@@ -178,6 +178,7 @@ static void load_numbers(struct paper *paper)
 		.inserted = paper_number(paper, PAPER_INSERTED),
 		.updated = paper_number(paper, PAPER_UPDATED),
 		.unchanged = paper_number(paper, PAPER_UNCHANGED),
+		.filtered = paper_number(paper, PAPER_FILTERED),
 		.rejected = paper_number(paper, PAPER_REJECTED),
 		.reject_rows = paper_number(paper, PAPER_REJECT_ROWS),
 	};

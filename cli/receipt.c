@@ -101,11 +101,13 @@ static bool judge_counters(const struct receipt *receipt,
 	struct receipt_judgement *judgement, struct err *err)
 {
 	const int64_t outcome = receipt->inserted + receipt->updated +
-		receipt->unchanged + receipt->rejected;
-	const int64_t in_delta = receipt->records - receipt->rejected;
+		receipt->unchanged + receipt->rejected + receipt->filtered;
+	const int64_t in_delta = receipt->records - receipt->rejected -
+		receipt->filtered;
 
 	return same(judgement, "records", receipt->records, "counted", outcome,
-		       "inserted, updated, unchanged or rejected", err) &&
+		       "inserted, updated, unchanged, rejected or filtered",
+		       err) &&
 		judge_ledger(receipt, judgement, err) &&
 		same(judgement, "rejects", receipt->rejected, "counted",
 			receipt->reject_rows, "kept", err) &&

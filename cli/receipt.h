@@ -33,6 +33,7 @@ struct receipt {
 	int64_t manifest_records, manifest_chunks, manifest_rejects;
 	int64_t chunks, reader_rejects, records;
 	int64_t inserted, updated, unchanged, rejected;
+	int64_t filtered;          /* a direct load's, outside its dates */
 	int64_t reject_rows;       /* in meta.reject */
 	int64_t delta_rows;        /* in the delta; -1: not counted */
 	const struct receipt_range *ranges; /* sorted by lo, hi */

@@ -54,9 +54,9 @@ static const char own_sql[] =
 	"       || in_rejects\n"
 	"from s where rejected <> in_rejects\n"
 	"union all\n"
-	"select drop_id, 'counted ' || records - rejected\n"
+	"select drop_id, 'counted ' || records - rejected - filtered\n"
 	"       || ' records loaded, the delta has ' || in_delta\n"
-	"from s where whole and records - rejected <> in_delta";
+	"from s where whole and records - rejected - filtered <> in_delta";
 
 /* The same of what was made out of other records. */
 static const char derived_sql[] =

@@ -83,7 +83,7 @@ static const char *const book_statements[] = {
 	"set manifest_chunks = null, manifest_rejects = null,\n"
 	"    manifest_records = null, chunks = 0, reader_rejects = 0, records = 0,\n"
 	"    inserted = 0, updated = 0, unchanged = 0, rejected = 0,\n"
-	"    completed_at = null, collapsed = false\n"
+	"    filtered = 0, completed_at = null, collapsed = false\n"
 	"where source_id = any ($1::bigint[])",
 };
 

@@ -16,6 +16,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_rejects,
 	&cmd_reconcile,
 	&cmd_drop,
+	&cmd_load,
 	&cmd_console,
 	&cmd_models,
 	&cmd_test_data,

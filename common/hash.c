@@ -1,4 +1,4 @@
-/* hash.c - SHA-256, CRC-32C and random UUIDs (the door to libcrypto). */
+/* hash.c - SHA-256, CRC-32C and UUIDs (the door to libcrypto). */
 #include "common/hash.h"
 
 #include <openssl/evp.h>
@@ -153,6 +153,29 @@ bool uuid_random(struct uuid *uuid, struct err *err)
 		(ssize_t)sizeof(uuid->bytes))
 		return err_errno(err, ERR_STOP, "getrandom");
 	uuid->bytes[6] = (uint8_t)((uuid->bytes[6] & 0x0f) | 0x40);
+	uuid->bytes[8] = (uint8_t)((uuid->bytes[8] & 0x3f) | 0x80);
+	return true;
+}
+
+bool uuid_named(const void *name, size_t len, struct uuid *uuid,
+	struct err *err)
+{
+	/* 7d6b2a7e-52c1-4f0b-9d3a-6f1f2c8e4b90 */
+	static const uint8_t space[16] = { 0x7d, 0x6b, 0x2a, 0x7e, 0x52, 0xc1,
+		0x4f, 0x0b, 0x9d, 0x3a, 0x6f, 0x1f, 0x2c, 0x8e, 0x4b, 0x90 };
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const bool ok = ctx != NULL &&
+		EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1 &&
+		EVP_DigestUpdate(ctx, space, sizeof(space)) == 1 &&
+		EVP_DigestUpdate(ctx, name, len) == 1 &&
+		EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	if (!ok)
+		return err_memory(err);
+	memcpy(uuid->bytes, digest, sizeof(uuid->bytes));
+	uuid->bytes[6] = (uint8_t)((uuid->bytes[6] & 0x0f) | 0x50);
 	uuid->bytes[8] = (uint8_t)((uuid->bytes[8] & 0x3f) | 0x80);
 	return true;
 }

@@ -37,6 +37,10 @@ struct uuid {
 bool uuid_random(struct uuid *uuid, struct err *err) MUST_CHECK;
 /* Version 8 (RFC 9562) from a digest: never collides with random ones. */
 struct uuid uuid_from_digest(const uint8_t digest[SHA256_BYTES]);
+/* Version 5 (RFC 4122: SHA-1), in a namespace of Sluice's own: the same name,
+ * the same id. */
+bool uuid_named(const void *name, size_t len, struct uuid *uuid,
+	struct err *err) MUST_CHECK;
 /* Lower-case hex with dashes. */
 void uuid_format(const struct uuid *uuid, char out[UUID_TEXT]);
 /* Parses exactly 36 characters at text[0..len), either case. */

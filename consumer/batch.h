@@ -9,6 +9,7 @@ struct tally {
 	int64_t records;
 	int64_t rows; /* copied into a delta */
 	int64_t inserted, updated, rejected;
+	int64_t filtered; /* outside the dates that were asked for */
 };
 
 /* What the load adds to a row of meta.source. */

@@ -6,7 +6,7 @@
 
 enum {
 	K_ID, K_CHUNKS, K_REJECTS, K_RECORDS, K_INSERTED, K_UPDATED,
-	K_UNCHANGED, K_REJECTED, K_NUMBERS,
+	K_UNCHANGED, K_REJECTED, K_FILTERED, K_NUMBERS,
 	K_FORMAT = K_NUMBERS, K_FILE_SIZE, K_SIZE, K_SHA256, K_ALL_CHUNKS,
 	K_ALL_REJECTS, K_ALL_RECORDS, K_FAILED, K_COUNT
 };
@@ -32,15 +32,18 @@ static void count_message(struct batch *batch, const struct work *work)
 bool tally_adds_up(const struct tally *tally, int64_t source_id,
 	struct err *err)
 {
-	if (tally->records == tally->rows + tally->rejected &&
+	if (tally->records ==
+			tally->rows + tally->rejected + tally->filtered &&
 		tally_unchanged(tally) >= 0)
 		return true;
 	return err_set(err, ERR_STOP,
 		"source %lld does not add up: %lld records, "
-		"%lld rows (%lld inserted, %lld updated), %lld rejected",
+		"%lld rows (%lld inserted, %lld updated), %lld rejected, "
+		"%lld filtered",
 		(long long)source_id, (long long)tally->records,
 		(long long)tally->rows, (long long)tally->inserted,
-		(long long)tally->updated, (long long)tally->rejected);
+		(long long)tally->updated, (long long)tally->rejected,
+		(long long)tally->filtered);
 }
 
 /* Nothing got lost on the way. */
@@ -59,6 +62,7 @@ static bool add_up(struct load *load, struct err *err)
 		totals->updated += tally->updated;
 		totals->unchanged += tally_unchanged(tally);
 		totals->rejected += tally->rejected;
+		totals->filtered += tally->filtered;
 	}
 	return true;
 }
@@ -77,6 +81,7 @@ static bool add_numbers(struct buf *arrays, const struct source *source,
 		[K_UPDATED] = source->tally.updated,
 		[K_UNCHANGED] = tally_unchanged(&source->tally),
 		[K_REJECTED] = source->tally.rejected,
+		[K_FILTERED] = source->tally.filtered,
 	};
 
 	for (size_t i = 0; i < K_NUMBERS; i++)
@@ -164,6 +169,7 @@ static bool update_sources(struct load *load, struct buf *arrays,
 		" updated = s.updated + w.updated,"
 		" unchanged = s.unchanged + w.unchanged,"
 		" rejected = s.rejected + w.rejected,"
+		" filtered = s.filtered + w.filtered,"
 		" format = coalesce(w.format, s.format),"
 		" file_size = coalesce(w.file_size, s.file_size),"
 		" size = coalesce(w.size, s.size),"
@@ -185,11 +191,11 @@ static bool update_sources(struct load *load, struct buf *arrays,
 		" else s.completed_at end"
 		" from unnest($1::bigint[], $2::bigint[], $3::bigint[],"
 		" $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
-		" $8::bigint[], $9::text[], $10::bigint[], $11::bigint[],"
-		" $12::text[], $13::bigint[], $14::bigint[], $15::bigint[],"
-		" $16::boolean[]) as w (source_id, chunks, reader_rejects,"
-		" records, inserted, updated, unchanged, rejected, format,"
-		" file_size, size, sha256, all_chunks, all_rejects,"
+		" $8::bigint[], $9::bigint[], $10::text[], $11::bigint[],"
+		" $12::bigint[], $13::text[], $14::bigint[], $15::bigint[],"
+		" $16::bigint[], $17::boolean[]) as w (source_id, chunks,"
+		" reader_rejects, records, inserted, updated, unchanged,"
+		" rejected, filtered, format, file_size, size, sha256, all_chunks, all_rejects,"
 		" all_records, failed)"
 		" where s.source_id = w.source_id";
 	const char *values[K_COUNT];
@@ -230,7 +236,7 @@ bool store_load(struct load *load, struct err *err)
 	const int64_t numbers[] = { totals->load_id, totals->messages,
 		totals->duplicates, totals->bytes, totals->records,
 		totals->inserted, totals->updated, totals->unchanged,
-		totals->rejected };
+		totals->rejected, totals->filtered };
 	enum { COUNT = sizeof(numbers) / sizeof(*numbers) };
 	char texts[COUNT][INT_TEXT];
 	const char *values[COUNT + 1];
@@ -241,10 +247,10 @@ bool store_load(struct load *load, struct err *err)
 	return db_query(load->db,
 		"insert into meta.load (load_id, started_at, committed_at,"
 		" consumer, messages, duplicates, bytes, records, inserted,"
-		" updated, unchanged, rejected)"
+		" updated, unchanged, rejected, filtered)"
 		" overriding system value"
-		" values ($1, now(), clock_timestamp(), $10, $2, $3, $4, $5,"
-		" $6, $7, $8, $9)",
+		" values ($1, now(), clock_timestamp(), $11, $2, $3, $4, $5,"
+		" $6, $7, $8, $9, $10)",
 		COUNT + 1, values, NULL, err) ||
 		err_wrap(err, "insert into meta.load");
 }

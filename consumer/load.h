@@ -11,7 +11,7 @@ struct load_totals {
 	int64_t duplicates; /* seen before, absorbed */
 	int64_t bytes;
 	int64_t records;
-	int64_t inserted, updated, unchanged, rejected;
+	int64_t inserted, updated, unchanged, rejected, filtered;
 	const struct dataset *at; /* it failed at the tables or models of this
 				   * one, or of what is made out of it; NULL:
 				   * elsewhere, or it did not fail */

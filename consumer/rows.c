@@ -195,6 +195,17 @@ static enum row_status map_item(struct table *table, const struct item *item,
 		table->cells, fault, err);
 }
 
+/* Counted, and nothing is derived from it. */
+static bool leave_out(struct load *load, const struct feed *feed,
+	struct work *work, const struct item *item, struct err *err)
+{
+	const uint64_t number = item->record.number;
+
+	tally_at(load, feed, work->source)->filtered++;
+	return load->derived_count == 0 ||
+		buf_add(&work->refused, &number, sizeof(number), err);
+}
+
 static bool copy_record(struct load *load, const struct feed *feed,
 	struct work *work, const struct item *item, struct err *err)
 {
@@ -206,6 +217,10 @@ static bool copy_record(struct load *load, const struct feed *feed,
 
 	switch (map_item(table, item, &fault, err)) {
 	case ROW_OK:
+		if (feed->derived == NULL &&
+			!date_filter_takes(load->session->filter,
+				table->dataset, table->cells))
+			return leave_out(load, feed, work, item, err);
 		tally_at(load, feed, work->source)->rows++;
 		return copybin_row(&load->copy, table->cells, table->width,
 			       provenance, feed->derived != NULL ? 4 : 3,

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/db.h"
 #include "common/rowmap.h"
+#include "consumer/filter.h"
 #include "consumer/plan.h"
 #include "consumer/watchdog.h"
 
@@ -26,6 +27,7 @@ struct session {
 	const char *name; /* of this consumer, in meta.load */
 	int stop_fd;
 	struct watchdog *watchdog; /* NULL: nobody watches */
+	const struct date_filter *filter; /* NULL: everything is meant */
 	struct db *db;         /* NULL: not connected */
 	char day[CLOCK_TEXT];  /* of the partitions; "": unknown */
 	struct table *tables;

@@ -34,12 +34,13 @@ create table meta.source (
 	updated           bigint not null default 0,
 	unchanged         bigint not null default 0,
 	rejected          bigint not null default 0,
+	filtered          bigint not null default 0, -- by the dates of a direct load
 	duplicate_of      uuid,
 	replay_of         uuid,
 	completed_at      timestamptz,
 	collapsed         boolean not null default false, -- its ledger is one row
-	constraint source_conserves
-		check (records = inserted + updated + unchanged + rejected),
+	constraint source_conserves check (records
+		= inserted + updated + unchanged + rejected + filtered),
 	constraint source_complete check (completed_at is null or (
 		manifest_records = records and manifest_chunks = chunks
 		and manifest_rejects = reader_rejects))
@@ -79,8 +80,9 @@ create table meta.load (
 	updated      bigint not null default 0,
 	unchanged    bigint not null default 0,
 	rejected     bigint not null default 0,
-	constraint load_conserves
-		check (records = inserted + updated + unchanged + rejected)
+	filtered     bigint not null default 0,
+	constraint load_conserves check (records
+		= inserted + updated + unchanged + rejected + filtered)
 );
 
 -- The ledger: what has been loaded, by name. The primary key makes a message

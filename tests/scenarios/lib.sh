@@ -262,7 +262,7 @@ check_invariants() {
 		"$(q "select count(*) from meta.source where completed_at is null")" 0
 	check "sources conserve their records" "$(q "select count(*) from meta.source
 		where manifest_records is distinct from
-			inserted + updated + unchanged + rejected")" 0
+			inserted + updated + unchanged + rejected + filtered")" 0
 	check "ledger ranges tile every source" "$(q "select count(*) from (
 		select drop_id, dataset, lo,
 			lag(hi, 1, 0::bigint) over (partition by drop_id, dataset

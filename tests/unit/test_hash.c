@@ -57,10 +57,33 @@ static void uuids_round_trip(void)
 	CU_ASSERT_FALSE(uuid_parse(text, 36, &b));
 }
 
+/* The answers are another implementation's. */
+static void names_give_uuids(void)
+{
+	static const struct {
+		const char *name, *want;
+	} cases[] = {
+		{ "one", "2bdf6ffe-1691-51a2-8bb0-f1850e4afe7f" },
+		{ "", "1ecbb0e9-7830-5575-b5fc-aa6b4e7fba38" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct err err = { 0 };
+		struct uuid uuid;
+		char text[UUID_TEXT];
+
+		CU_ASSERT_TRUE_FATAL(uuid_named(cases[i].name,
+			strlen(cases[i].name), &uuid, &err));
+		uuid_format(&uuid, text);
+		CU_ASSERT_STRING_EQUAL(text, cases[i].want);
+	}
+}
+
 CU_TestInfo hash_tests[] = {
 	{ "SHA-256 of abc", sha256_vector },
 	{ "CRC-32C vectors of RFC 3720", crc32c_vectors },
 	{ "CRC-32C is the same with and without SSE 4.2", crc32c_is_one_sum },
 	{ "UUIDs are version 4 and round-trip", uuids_round_trip },
+	{ "a name gives one UUID of version 5", names_give_uuids },
 	CU_TEST_INFO_NULL,
 };

@@ -1,0 +1,308 @@
+/* cmd_load.c - `sluice load`: files straight into the database, no broker. */
+#include "cli/args.h"
+#include "cli/direct.h"
+#include "cli/files.h"
+#include "cli/output.h"
+#include "common/clock.h"
+#include "common/datetime.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct load_words {
+	const char *pipeline; /* NULL: the only one, or all of them */
+	const char *dataset, *date, *from;
+	struct arg_list files, to;
+	bool all, follow, dry_run;
+};
+
+/* -- what is asked for -------------------------------------------------- */
+
+static bool read_date(const char *flag, const char *text, int64_t *days,
+	struct err *err)
+{
+	return datetime_date(text, strlen(text), days) ||
+		err_stop(err, EXIT_USAGE, "%s wants a day such as 2024-02-29, "
+			"not \"%s\"", flag, text);
+}
+
+/* --to names the last day, or where it goes: a day starts with a digit. */
+static bool read_to(const struct load_words *words, const char **day,
+	struct err *err)
+{
+	*day = NULL;
+	for (size_t i = 0; i < words->to.count; i++) {
+		const char *value = words->to.items[i];
+
+		if (value[0] >= '0' && value[0] <= '9' && *day == NULL)
+			*day = value;
+		else if (strcmp(value, "postgres") != 0)
+			return err_stop(err, EXIT_USAGE, "--to wants a day "
+				"such as 2024-02-29, or postgres, not \"%s\"",
+				value);
+	}
+	return true;
+}
+
+/* *given is false when everything is meant. */
+static bool read_filter(const struct load_words *words,
+	struct date_filter *filter, bool *given, struct err *err)
+{
+	const char *to;
+
+	*given = false;
+	if (!read_to(words, &to, err))
+		return false;
+	if ((words->date != NULL) + (words->from != NULL || to != NULL) +
+		words->all > 1)
+		return err_stop(err, EXIT_USAGE,
+			"one of --date, --from with --to, and --all");
+	*given = words->date != NULL || words->from != NULL || to != NULL;
+	if (words->date != NULL)
+		return read_date("--date", words->date, &filter->from, err) &&
+			(filter->to = filter->from + 1, true);
+	if (!*given)
+		return true;
+	if (words->from == NULL || to == NULL)
+		return err_stop(err, EXIT_USAGE, "--from and --to go together");
+	if (!read_date("--from", words->from, &filter->from, err) ||
+		!read_date("--to", to, &filter->to, err))
+		return false;
+	filter->to++; /* the last day is meant as well */
+	return filter->from < filter->to || err_stop(err, EXIT_USAGE,
+		"--from %s lies behind --to %s", words->from, to);
+}
+
+/* -- saying ------------------------------------------------------------- */
+
+struct progress {
+	bool terminal;
+	int64_t started_ms, said_ms;
+	bool shown; /* a line on the terminal is to be wiped */
+};
+
+static void wipe(struct progress *progress)
+{
+	if (progress->shown)
+		(void)fputs("\r\033[K", stderr);
+	progress->shown = false;
+}
+
+static void say(void *context, const char *path, int64_t done, int64_t size,
+	const struct direct_totals *totals)
+{
+	struct progress *progress = context;
+	const int64_t now = clock_now_ms();
+	const int64_t ms = now - progress->started_ms + 1;
+	const char *name = strrchr(path, '/');
+	struct buf shown = { 0 };
+
+	if (now - progress->said_ms < (progress->terminal ? 200 : 10000))
+		return;
+	progress->said_ms = now;
+	wipe(progress);
+	(void)fprintf(stderr, "%s  %d %%  %" PRId64 " records  %" PRId64
+		" a second", output_escape(&shown, name != NULL ? name + 1 :
+		path), size > 0 ? (int)(100 * done / size) : 100,
+		totals->records, totals->records * 1000 / ms);
+	if (done > 0 && size > done)
+		(void)fprintf(stderr, "  about %" PRId64 " s left",
+			(size - done) * (now - progress->started_ms) / done /
+				1000);
+	(void)fputs(progress->terminal ? "" : "\n", stderr);
+	(void)fflush(stderr);
+	progress->shown = progress->terminal;
+	buf_clear(&shown);
+}
+
+static const struct {
+	const char *key;
+	size_t offset;
+} numbers[] = {
+	{ "files", offsetof(struct direct_totals, sources) },
+	{ "records", offsetof(struct direct_totals, records) },
+	{ "inserted", offsetof(struct direct_totals, inserted) },
+	{ "updated", offsetof(struct direct_totals, updated) },
+	{ "unchanged", offsetof(struct direct_totals, unchanged) },
+	{ "rejected", offsetof(struct direct_totals, rejected) },
+	{ "filtered", offsetof(struct direct_totals, filtered) },
+	{ "loaded_before", offsetof(struct direct_totals, before) },
+};
+
+static bool summary(const struct direct_totals *totals, bool dry_run,
+	bool json, int64_t ms, struct err *err)
+{
+	struct json *root = json ? json_object() : NULL;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		int64_t number;
+
+		memcpy(&number, (const char *)totals +
+			numbers[i].offset, sizeof(number));
+		if (json)
+			json_put_int(root, numbers[i].key, number);
+		else
+			output_line("%12" PRId64 " %s", number,
+				strcmp(numbers[i].key, "loaded_before") == 0 ?
+					"loaded before" : numbers[i].key);
+	}
+	if (json) {
+		json_put_bool(root, "dry_run", dry_run);
+		json_put_int(root, "ms", ms);
+		return output_json(root, err);
+	}
+	output_line("%s in %" PRId64 ".%" PRId64 " s", dry_run ?
+		"nothing was written: a dry run" : "done", ms / 1000,
+		ms % 1000 / 100);
+	return true;
+}
+
+/* -- the verb ----------------------------------------------------------- */
+
+struct loading {
+	const struct config *config;
+	const struct load_words *words;
+	struct pipeline_set set;
+	struct models *models;
+	struct date_filter filter;
+	struct files files;
+	struct direct *direct;
+	struct progress progress;
+};
+
+static bool prepare(struct loading *loading, struct err *err)
+{
+	const struct load_words *words = loading->words;
+	const struct config *config = loading->config;
+	bool filtered;
+
+	if (!read_filter(words, &loading->filter, &filtered, err) ||
+		!pipeline_set_read(config->pipelines_dir, &loading->set, err))
+		return false;
+	loading->models = models_read(config->models_dir, &loading->set, err);
+	if (loading->models == NULL ||
+		!files_choose(&loading->files, config, &loading->set,
+			words->pipeline, words->dataset, filtered, err) ||
+		!files_find(&loading->files, words->files.items,
+			words->files.count, err))
+		return false;
+	loading->progress.terminal = isatty(STDERR_FILENO) == 1;
+	loading->progress.started_ms = clock_now_ms();
+	loading->progress.said_ms = loading->progress.started_ms;
+	loading->direct = direct_new(&(struct direct_options){
+		.config = config,
+		.set = &loading->set,
+		.models = loading->models,
+		.filter = filtered ? &loading->filter : NULL,
+		.dry_run = words->dry_run,
+		.say = say,
+		.context = &loading->progress,
+	}, err);
+	return loading->direct != NULL;
+}
+
+static bool load_files(struct loading *loading, struct err *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < loading->files.count; i++)
+		ok = direct_load(loading->direct,
+			loading->files.items[i].dataset,
+			loading->files.items[i].path, err);
+	wipe(&loading->progress);
+	return ok;
+}
+
+static int finish(struct loading *loading, bool json, struct err *err)
+{
+	const struct direct_totals *totals = direct_totals(loading->direct);
+	const int64_t ms = clock_now_ms() - loading->progress.started_ms;
+
+	if (loading->files.count == 0 && !json)
+		output_line("no file to load: see `sluice help load`");
+	else if (!summary(totals, loading->words->dry_run, json, ms, err))
+		return cmd_fail(err);
+	return totals->rejected == 0 ? EXIT_FINE : EXIT_DATA;
+}
+
+static int act(const struct cmd_context *context,
+	const struct load_words *words)
+{
+	struct loading loading = { .config = context->config, .words = words };
+	struct err err = { 0 };
+	int code;
+
+	if (prepare(&loading, &err) && load_files(&loading, &err))
+		code = finish(&loading, context->json, &err);
+	else
+		code = cmd_fail(&err);
+	direct_free(loading.direct);
+	files_clear(&loading.files);
+	models_free(loading.models);
+	pipeline_set_clear(&loading.set);
+	return code;
+}
+
+static int run(const struct cmd_context *context)
+{
+	static struct load_words words;
+	const struct arg table[] = {
+		{ .name = "--file", .list = &words.files },
+		{ .name = "--dataset", .text = &words.dataset },
+		{ .name = "--date", .text = &words.date },
+		{ .name = "--from", .text = &words.from },
+		{ .name = "--to", .list = &words.to },
+		{ .name = "--all", .flag = &words.all },
+		{ .name = "--dry-run", .flag = &words.dry_run },
+		{ .name = NULL },
+	};
+	struct err err = { 0 };
+	size_t count;
+
+	words = (struct load_words){ 0 };
+	if (!args_parse(context, table, &words.pipeline, 1, &count, &err))
+		return cmd_usage(&cmd_load, "%s", err.text);
+	return act(context, &words);
+}
+
+const struct cmd cmd_load = {
+	.name = "load",
+	.usage = "[PIPELINE] [--file FILE]... [--dataset NAME] "
+		"[--date D | --from D --to D | --all] [--dry-run]",
+	.summary = "files straight into PostgreSQL, without the broker",
+	.help =
+"Reads, maps and loads files in this process, by the same code as producer\n"
+"and consumer: same formats, checks, rejects, ledger, tables and models. No\n"
+"broker and no daemon is needed; files stay where they are.\n"
+"\n"
+"Without --file the files that lie in the folders of the pipeline's datasets\n"
+"(below raw_dir) are loaded, by name. Do not let a producer watch the same\n"
+"folders: it would take them away.\n"
+"\n"
+"--file FILE      this one; may be given again. Its dataset is the only one of\n"
+"                 the pipeline, or the one whose folder it lies in, or\n"
+"--dataset NAME   that one\n"
+"--date D         only records of that day (UTC) by the dataset's `date`\n"
+"                 column; the others are counted as filtered. Datasets without\n"
+"                 such a column are loaded in full\n"
+"--from D --to D  the days from the first to the last, both meant\n"
+"--all            every record, which is the default\n"
+"--dry-run        reads, maps and counts, and writes nothing\n"
+"--json           files, records, inserted, updated, unchanged, rejected,\n"
+"                 filtered, loaded_before, dry_run, ms\n"
+"\n"
+"A file counts once for its path, its bytes and the dates asked for: a load\n"
+"that was interrupted goes on where it was, one that was done does nothing\n"
+"(\"loaded before\"), another date takes what it is about.\n"
+"\n"
+"  sluice load events\n"
+"  sluice load events --date 2024-03-05\n"
+"  sluice load --file more.json.gz --dataset events\n"
+"\n"
+"Exits 0 when all is loaded, 1 when records were rejected (see `sluice\n"
+"rejects`), 64 for wrong words, 69 when PostgreSQL is not there or went away\n"
+"(run it again), 74 when a file cannot be read.",
+	.run = run,
+};

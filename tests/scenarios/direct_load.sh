@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# direct_load.sh - files straight into the database: the same answers as by the
+# broker, by day, again, after a kill, and what is wrong with the words.
+. "$(dirname "$0")/lib.sh"
+
+load() { # ARGS...: exit code and counts of a load
+	local code=0
+	"$bin/sluice" --json load "$@" >"$work/json" 2>"$work/err" || code=$?
+	printf '%s %s\n' "$code" "$(jq -r '[.files, .records, .inserted, .updated,
+		.unchanged, .rejected, .filtered, .loaded_before] | join(" ")' \
+		"$work/json" 2>/dev/null || true)"
+}
+
+usage() { # ARGS...: exit code, with the message in $work/err
+	local code=0
+	"$bin/sluice" load "$@" >/dev/null 2>"$work/err" || code=$?
+	printf '%s\n' "$code"
+}
+
+fact_events() {
+	q "copy (select * from modelled.fact_events) to stdout csv header" |
+		LC_ALL=C sort | md5sum
+}
+
+scenario_begin direct_load
+mkdir -p "$work/raw/events" "$work/raw/orgs"
+sample=$work/raw/events/sample.json
+cp "$top/tests/data/events_sample.json" "$sample"
+cp "$top/tests/data/orgs_sample.json" "$work/raw/orgs/orgs.json"
+days=$(jq -r '.[].received_at[0:10]' "$sample" | sort | uniq -c)
+of_two=$(printf '%s\n' "$days" | awk '$2 <= "2024-03-02" { n += $1 } END { print n }')
+of_day=$(printf '%s\n' "$days" | awk '$2 == "2024-03-05" { print $1 }')
+
+check "a dry run counts" "$(load events --dry-run)" "0 2 56 56 0 0 0 0 0"
+check "and writes nothing" "$(q 'select count(*) from meta.source')" 0
+
+check "one day: the others are filtered, organisations come whole" \
+	"$(load events --date 2024-03-05)" \
+	"0 2 56 $((of_day + 20)) 0 0 0 $((36 - of_day)) 0"
+check "only that day is there" \
+	"$(q "select string_agg(distinct received_at::date::text, ' ') from raw.events")" 2024-03-05
+check "its receipt holds, with what was filtered" \
+	"$("$bin/sluice" --json receipt "$sample" |
+		jq -r '.receipts[0] | [.verdict, .records, .filtered] | join(" ")')" \
+	"HOLDS 36 $((36 - of_day))"
+check "the same again does nothing" "$(load events --date 2024-03-05)" \
+	"0 2 0 0 0 0 0 0 56"
+check "other days, both ends meant" \
+	"$(load events --from 2024-03-01 --to 2024-03-02 --dataset events |
+		cut -d' ' -f1-2,8)" "0 1 $((36 - of_two))"
+check "all takes the rest" "$(load events --all | cut -d' ' -f1-3)" "0 2 36"
+check "the models are those of a whole load" \
+	"$(fact_events)" "$(LC_ALL=C sort "$top/tests/data/expected_fact_events.csv" | md5sum)"
+check "nothing is there twice" "$(q 'select count(*) from raw.events')" 35
+check_invariants
+
+# formats, a bad record, a file of one's own
+gzip -c "$sample" >"$work/again.gz"
+check "compressed, from anywhere" \
+	"$(load --file "$work/again.gz" --dataset events.events)" \
+	"0 1 36 0 0 36 0 0 0"
+check "bad records are rejected, the others load" \
+	"$(load --dataset events --file "$top/tests/data/bad/bad_date.json")" \
+	"1 1 3 2 0 0 1 0 0"
+check "several files at once" \
+	"$(load --dataset events --file "$work/again.gz" --file "$sample")" \
+	"0 2 0 0 0 0 0 0 72"
+
+# killed in the middle: what was committed stays, the rest comes
+cat >"$work/many.awk" <<'END'
+BEGIN {
+	for (i = 0; i < 60000; i++)
+		printf "{\"id\": \"m%d\", \"event_type\": \"x\", \"received_at\": \"2025-01-01 00:00:00\"}\n", i
+}
+END
+awk -f "$work/many.awk" >"$work/many.json"
+SLUICE_BATCH_ROWS=2000 "$bin/sluice" load --dataset events --file "$work/many.json" \
+	>/dev/null 2>&1 &
+loading=$!
+some_loads() {
+	[ "$(q 'select count(*) > 3 from meta.load where records = 2000')" = t ]
+}
+until_true some_loads
+kill -9 "$loading"
+wait "$loading" 2>/dev/null || true
+before=$(q "select count(*) from raw.events where id like 'm%'")
+check "the kill left a part" "$([ "$before" -lt 60000 ] && echo part)" part
+after=$(load --dataset events --file "$work/many.json")
+check "the rest is loaded, the part is not loaded again" "$after" \
+	"0 1 $((60000 - before)) $((60000 - before)) 0 0 0 0 $before"
+check "none is missing, none double" \
+	"$(q "select count(*), count(distinct id) from raw.events_delta where id like 'm%'")" \
+	"60000|60000"
+check_invariants
+
+check "30 February" "$(usage events --date 2020-02-30)" 64
+check_has "says what a day is" "$(cat "$work/err")" 'such as 2024-02-29'
+check "unknown pipeline" "$(usage nowhere)" 64
+check_has "says which there are" "$(cat "$work/err")" 'events.events, events.orgs'
+check "a dataset without a date" "$(usage --dataset orgs --date 2024-01-01)" 64
+check_has "says so" "$(cat "$work/err")" 'no `date:` column'
+check "half a range" "$(usage events --from 2024-01-01)" 64
+check "backwards" "$(usage events --from 2024-01-02 --to 2024-01-01)" 64
+check "day and all" "$(usage events --date 2024-01-01 --all)" 64
+check "a file of nobody's" "$(usage --file "$work/again.gz")" 64
+check "no such file" "$(usage --dataset events --file "$work/none")" 74
+check "a folder" "$(usage --dataset events --file "$work")" 74
+check "no server" "$(SLUICE_DATABASE_PORT=1 usage events --all)" 69
+scenario_end
