@@ -113,7 +113,22 @@ bool reconcile_prepare(struct reconcile *r, struct err *err) MUST_CHECK;
 /* True when there is something to be done about it, and can be. */
 bool amiss_can_mend(const struct amiss *amiss);
 
+/* -- reconcile_message.c ------------------------------------------------ */
+
+/* ERR_REJECT when the message cannot be sent again as it was. */
+bool reconcile_judge_message(struct reconcile *r, struct amiss *amiss,
+	struct err *err) MUST_CHECK;
+/* Takes the messages back and publishes them, one transaction each. */
+bool reconcile_send_messages(struct reconcile *r, int64_t wait_ms,
+	struct err *err) MUST_CHECK;
+
 /* -- reconcile_mend.c --------------------------------------------------- */
+
+/* In the owner's transaction: of the sources (ids: {1,2,3}) of a pipeline
+ * nothing is in ledger, rejects and deltas any more, and their models are
+ * stale. Loads of theirs wait until it ends. */
+bool reconcile_empty_books(struct db *db, const struct pipeline *pipeline,
+	const char *ids, struct err *err) MUST_CHECK;
 
 /* Does it all: takes back, sends, waits until it is loaded (wait_ms without
  * progress), puts files away, builds models. */

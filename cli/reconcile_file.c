@@ -209,8 +209,7 @@ static bool judge_file(struct reconcile *r, struct amiss *amiss,
 	struct err *err)
 {
 	if (amiss->foreign)
-		return err_set(err, ERR_REJECT, "it came as a message, and no "
-			"file is kept of it: let its publisher send it again");
+		return reconcile_judge_message(r, amiss, err);
 	if (!find_file(r, amiss, err))
 		return false;
 	if (amiss->path.len == 0 && !amiss->known &&

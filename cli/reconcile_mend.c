@@ -23,7 +23,7 @@
 static bool is_of(const struct amiss *amiss, const struct pipeline *pipeline)
 {
 	return amiss->take_back && amiss_can_mend(amiss) &&
-		amiss->source_id != 0 &&
+		amiss->source_id != 0 && !amiss->foreign &&
 		strcmp(amiss->source->pipeline, pipeline->name) == 0;
 }
 
@@ -96,7 +96,7 @@ static const char by_hand_sql[] =
 
 /* Sources first, in the order in which loads hold them; then none of theirs is
  * running, and none can begin before we are through. */
-static bool empty_books(struct db *db, const struct pipeline *pipeline,
+bool reconcile_empty_books(struct db *db, const struct pipeline *pipeline,
 	const char *ids, struct err *err)
 {
 	struct buf relations = { 0 };
@@ -123,7 +123,7 @@ static bool take_back_once(struct db *db, const struct pipeline *pipeline,
 {
 	if (!db_begin(db, err))
 		return false;
-	if (empty_books(db, pipeline, ids, err) && db_commit(db, err))
+	if (reconcile_empty_books(db, pipeline, ids, err) && db_commit(db, err))
 		return true;
 	db_rollback(db);
 	return false;
@@ -173,7 +173,7 @@ static bool take_back(struct reconcile *r, struct err *err)
 
 static bool wants_sending(const struct amiss *amiss)
 {
-	return amiss_can_mend(amiss) &&
+	return amiss_can_mend(amiss) && !amiss->foreign &&
 		(amiss->kind != AMISS_STRAY || amiss->take_back);
 }
 
@@ -400,6 +400,7 @@ bool reconcile_mend(struct reconcile *r, int64_t wait_ms, struct err *err)
 	bool stale = false;
 	size_t sent = 0;
 	bool ok = take_back(r, err) && send_all(r, wait_ms, &sent, err) &&
+		reconcile_send_messages(r, wait_ms, err) &&
 		await_loads(r, wait_ms, err);
 
 	if (ok)

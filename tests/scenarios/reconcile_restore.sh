@@ -74,11 +74,13 @@ eventually "yesterday two files were loaded" "$complete_sources" 2
 for table in events events_delta commits persons persons_delta; do
 	backup "$table"
 done
+printf '{"id":"m1","event_type":"User Created","username":"f","user_email":null,"user_type":"","organization_name":null,"plan_name":null,"received_at":"2026-03-01T00:00:00Z"}' |
+	"$bin/publish" events.events m1 app
 drop "$work/more.json" events more.json
 drop "$top/tests/data/bad/bad_date.json" events bad.json
 sed 's/"c\([12]\)/"d\1/; s/"id":\([12]\)/"id":1\1/g' "$work/commits.json" >"$work/commits2.json"
 drop "$work/commits2.json" commits two.json
-eventually "today three more" "$complete_sources" 5
+eventually "today three more, and a message" "$complete_sources" 6
 eventually "their ledger has collapsed" \
 	"select count(*) from meta.source where collapsed" 5
 want=$(contents)
@@ -87,9 +89,9 @@ restore events
 reconcile_dry
 check_has "a dry run says what lies" "$dry" "the master lacks 676 rows"
 check_has "and what it would do" "$dry" "load anew"
-mended "the master restored" 2
+mended "the master restored" 3
 restore events_delta
-mended "the delta restored" 2
+mended "the delta restored" 3
 q "delete from meta.chunk where drop_id in (
 	select drop_id from meta.source where name like '%more.json')"
 mended "the ledger restored" 1
