@@ -1,6 +1,7 @@
 /* hash.c - SHA-256, CRC-32C and UUIDs (the door to libcrypto). */
 #include "common/hash.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,6 +11,14 @@
 struct sha256 {
 	EVP_MD_CTX *ctx;
 };
+
+/* Nothing else can go wrong here. What the library noted about it must not be
+ * left to whoever asks for the thread's TLS errors next. */
+static bool out_of_memory(struct err *err)
+{
+	ERR_clear_error();
+	return err_memory(err);
+}
 
 static bool start(struct sha256 *hash)
 {
@@ -24,7 +33,7 @@ struct sha256 *sha256_new(struct err *err)
 		hash->ctx = EVP_MD_CTX_new();
 	if (hash == NULL || hash->ctx == NULL || !start(hash)) {
 		sha256_free(hash);
-		err_memory(err);
+		out_of_memory(err);
 		return NULL;
 	}
 	return hash;
@@ -41,7 +50,7 @@ void sha256_free(struct sha256 *hash)
 bool sha256_add(struct sha256 *hash, const void *data, size_t len,
 	struct err *err)
 {
-	return EVP_DigestUpdate(hash->ctx, data, len) == 1 || err_memory(err);
+	return EVP_DigestUpdate(hash->ctx, data, len) == 1 || out_of_memory(err);
 }
 
 bool sha256_end(struct sha256 *hash, uint8_t digest[SHA256_BYTES],
@@ -49,14 +58,14 @@ bool sha256_end(struct sha256 *hash, uint8_t digest[SHA256_BYTES],
 {
 	const bool ok = EVP_DigestFinal_ex(hash->ctx, digest, NULL) == 1;
 
-	return (ok && start(hash)) || err_memory(err);
+	return (ok && start(hash)) || out_of_memory(err);
 }
 
 bool sha256_once(const void *data, size_t len, uint8_t digest[SHA256_BYTES],
 	struct err *err)
 {
 	return EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) == 1 ||
-		err_memory(err);
+		out_of_memory(err);
 }
 
 static void hex(const uint8_t *bytes, size_t len, char *out)

@@ -1,5 +1,6 @@
 /* json.c - the door to cJSON: small documents, written or read. */
 #include "common/json.h"
+#include "common/jsonscan.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -176,6 +177,16 @@ static bool only_blanks(const char *at, const char *end)
 	return at == end;
 }
 
+/* cJSON does not tell "not JSON" from "out of memory". */
+static bool is_document(const char *text, size_t len)
+{
+	struct json_fault fault;
+	size_t end = 0;
+
+	return json_scan(text, len, true, &end, &fault) == JSON_OK &&
+		only_blanks(text + end, text + len);
+}
+
 struct json *json_read(const char *text, size_t len, struct err *err)
 {
 	const char *end = text;
@@ -184,6 +195,10 @@ struct json *json_read(const char *text, size_t len, struct err *err)
 	if (root != NULL && only_blanks(end, text + len))
 		return wrap(root);
 	cJSON_Delete(root);
+	if (root == NULL && is_document(text, len)) {
+		err_memory(err);
+		return NULL;
+	}
 	err_set(err, ERR_REJECT, "not a JSON document (at byte %td of %zu)",
 		end != NULL ? end - text : 0, len);
 	return NULL;

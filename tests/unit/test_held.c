@@ -21,6 +21,7 @@ static struct work *work_from(const char *queue, size_t weight)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(delivery);
 	delivery->queue = strdup(queue);
+	delivery->memory = delivery->queue;
 	delivery->weight = weight;
 	work = work_new(delivery, 1, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(work);
