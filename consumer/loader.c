@@ -22,6 +22,7 @@
 #define SUSPECT_DEATHS 2   /* died with others that often: tried alone */
 #define POISON_DEATHS 5    /* died alone that often: rejected whole */
 #define HOPELESS_DEATHS 7  /* even that killed us: rejected unread */
+#define TOLD_MAX 8         /* causes of one trouble that are told at once */
 #define TRY_LOCK_MS 1000   /* a try of a held dataset waits for a lock */
 #define PLAN_GAP_MS 5000   /* between two looks for a dataset that is new */
 #define GENERATION_PAST UINT64_MAX /* no connection will ever have it */
@@ -48,6 +49,8 @@ struct loader {
 	int64_t rows;          /* that the last load has put into tables */
 	struct backoff backoff;
 	struct log_repeat trouble;
+	char told[TOLD_MAX][sizeof(((struct err *)NULL)->code)];
+	size_t told_count;     /* of the trouble at hand */
 	int64_t trouble_since; /* 0: all is well */
 	int64_t look_ms;       /* when the plan may be read again */
 };
@@ -95,7 +98,8 @@ static bool is_of_tables(const struct err *err)
 	if (err->kind == ERR_STOP)
 		return !is_fatal(err) && strncmp(err->code, "28", 2) != 0 &&
 			strncmp(err->code, "3D", 2) != 0;
-	return strncmp(err->code, "55", 2) == 0 || is_slow(err);
+	return strncmp(err->code, "55", 2) == 0 || is_slow(err) ||
+		strcmp(err->code, "53100") == 0; /* perhaps one tablespace */
 }
 
 /* Wrong from the start: user, password, database. */
@@ -107,11 +111,27 @@ static bool is_misconfigured(const struct loader *loader,
 			strncmp(err->code, "3D", 2) == 0);
 }
 
+/* A lost session hides what keeps the next from coming about: each new cause
+ * is told at once, those that were told at growing intervals. */
+static bool is_news(struct loader *loader, const struct err *err)
+{
+	for (size_t i = 0; i < loader->told_count; i++)
+		if (strcmp(loader->told[i], err->code) == 0)
+			return false;
+	if (loader->told_count == TOLD_MAX)
+		return false;
+	(void)snprintf(loader->told[loader->told_count++],
+		sizeof(loader->told[0]), "%s", err->code);
+	return true;
+}
+
 static void complain(struct loader *loader, const struct err *err)
 {
+	const bool news = is_news(loader, err);
+
 	if (loader->trouble_since == 0)
 		loader->trouble_since = clock_now_ms();
-	if (log_repeat_due(&loader->trouble))
+	if (log_repeat_due(&loader->trouble) || news)
 		log_err(err->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,
 			"load_waits", err);
 }
@@ -123,6 +143,7 @@ static void calm(struct loader *loader)
 	if (times > 1)
 		LOG(LOG_INFO, "load_goes_on", LOG_U("failures", times));
 	loader->trouble_since = 0;
+	loader->told_count = 0;
 	backoff_reset(&loader->backoff);
 }
 
@@ -219,6 +240,8 @@ static const struct remedy {
 	{ "42P10", true, UNDO },
 #undef UNDO
 	{ "42501", true, "run `sluice apply`, it grants what is needed" },
+	{ "53100", false, "make room on the disk of PostgreSQL, or of the "
+		"table's tablespace" },
 	{ "55P03", false, "somebody holds a lock on the table: end that "
 		"session (pg_locks, pg_stat_activity), or wait for it" },
 	{ "57014", false, "a statement was cancelled, or took longer than "

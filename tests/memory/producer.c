@@ -150,7 +150,7 @@ static int make_root(struct err *err)
 static void remove_root(int root)
 {
 	static const char *const names[] = { "a.json", "s.db", "s.db-wal",
-		"s.db-shm", "s.db-journal" };
+		"s.db-shm", "s.db-journal", "s.db.lock" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		(void)unlinkat(root, names[i], 0);
