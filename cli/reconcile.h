@@ -43,6 +43,7 @@ struct amiss {
 	char day[16];   /* of the claim, in UTC */
 	char sha256[SHA256_TEXT];
 	int64_t file_size; /* -1: unknown */
+	int64_t filtered;  /* records left out by a direct load */
 	struct buf path; /* the kept file, for people */
 	struct err fault; /* why it cannot be mended; kind ERR_NONE: it can */
 	enum outcome outcome;

@@ -205,11 +205,23 @@ static bool judge_ranges(struct reconcile *r, struct amiss *amiss,
 
 /* -- all ------------------------------------------------------------------- */
 
+/* Named after its content, not by chance as a drop is. */
+static bool is_direct(const struct amiss *amiss)
+{
+	return !amiss->known && !amiss->stray &&
+		amiss->source->drop.bytes[6] >> 4 != 4;
+}
+
 static bool judge_file(struct reconcile *r, struct amiss *amiss,
 	struct err *err)
 {
 	if (amiss->foreign)
 		return reconcile_judge_message(r, amiss, err);
+	if (is_direct(amiss) && (amiss->filtered > 0 || !amiss->take_back))
+		return err_set(err, ERR_REJECT, "it came by `sluice load`%s: "
+			"load it again%s", amiss->filtered > 0 ?
+			", for some dates only" : " and is not complete",
+			amiss->filtered > 0 ? " for all" : "");
 	if (!find_file(r, amiss, err))
 		return false;
 	if (amiss->path.len == 0 && !amiss->known &&

@@ -17,7 +17,8 @@
 /* -- what the database knows of drops ----------------------------------- */
 
 enum { F_ORD, F_ID, F_COMPLETE, F_KIND, F_PIPELINE, F_DATASET, F_NAME,
-	F_CLAIMED_US, F_FILE_SIZE, F_SHA256, F_DAY, F_FAILED, F_THERE };
+	F_CLAIMED_US, F_FILE_SIZE, F_SHA256, F_DAY, F_FAILED, F_FILTERED,
+	F_THERE };
 
 static const char facts_sql[] =
 	"select w.ord, s.source_id, s.completed_at is not null, s.kind,\n"
@@ -25,7 +26,7 @@ static const char facts_sql[] =
 	"       (extract(epoch from s.claimed_at) * 1000000)::bigint,\n"
 	"       coalesce(s.file_size, -1), coalesce(s.sha256, ''),\n"
 	"       to_char(s.claimed_at at time zone 'UTC', 'YYYY-MM-DD'),\n"
-	"       s.remainder_failed, (\n"
+	"       s.remainder_failed, s.filtered, (\n"
 	"           select count(*)\n"
 	"           from meta.chunk c\n"
 	"           where c.drop_id = w.drop_id and c.dataset = s.dataset\n"
@@ -155,6 +156,7 @@ static void note_facts(struct amiss *amiss, const struct db_result *facts,
 		amiss->foreign =
 			strcmp(db_value(facts, row, F_KIND), "foreign") == 0;
 		amiss->file_size = db_int(facts, row, F_FILE_SIZE);
+		amiss->filtered = db_int(facts, row, F_FILTERED);
 		(void)snprintf(amiss->sha256, sizeof(amiss->sha256), "%s",
 			db_value(facts, row, F_SHA256));
 		(void)snprintf(amiss->day, sizeof(amiss->day), "%s",

@@ -135,4 +135,13 @@ q "insert into meta.delta_dropped (dataset, day, rows, first_load, last_load)
 q "delete from raw.commits_delta where _source in (
 	select source_id from meta.source where name = 'commits/one.json')"
 check_reconciled
+
+# a direct load of one day only cannot be told from its file
+"$bin/sluice" load --dataset events.events --date 2024-03-01 \
+	--file "$top/tests/data/events_sample.json" >"$work/load.log" 2>&1
+check "a direct load is nothing to reconcile" "$(reconcile)" "nothing to reconcile"
+q "delete from raw.events_delta where _source in (
+	select source_id from meta.source where filtered > 0)"
+check_has "one of some dates, gone, is named and left alone" \
+	"$(reconcile || echo "exit $?")" 'for some dates only'
 scenario_end
