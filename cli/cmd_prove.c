@@ -115,6 +115,8 @@ struct proof {
 
 static void show_kills(const struct prove_progress *progress)
 {
+	static const char *const separators[PROVE_KILLS] = { "", ", ", ", ",
+		",\n                          ", ", ", ", " };
 	struct buf text = { 0 };
 	struct err err = { 0 };
 	int64_t sum = 0;
@@ -123,7 +125,7 @@ static void show_kills(const struct prove_progress *progress)
 	for (size_t i = 0; ok && i < PROVE_KILLS; i++) {
 		sum += progress->kills[i];
 		ok = buf_printf(&text, &err, "%s%s %" PRId64,
-			i > 0 ? ", " : "", prove_kill_name((enum prove_kill)i),
+			separators[i], prove_kill_name((enum prove_kill)i),
 			progress->kills[i]);
 	}
 	output_line("kills           %8" PRId64 "  %s", sum,
@@ -416,7 +418,8 @@ const struct cmd cmd_prove = {
 "  --records N  how many records, spread over that time. Default " RECORDS "\n"
 "  --seed S     the same files, the same kills after the same pauses; what\n"
 "               the machine does between them is its own. Default: random\n"
-"  --bin DIR    other programs than those beside this one; or $SLUICE_BIN\n"
+"  --bin DIR    another producer and consumer than those beside this one; or\n"
+"               $SLUICE_BIN\n"
 "  --keep       leave the folder: settings, logs, data; servers are stopped.\n"
 "               A failed proof is kept in any case\n"
 "\n"

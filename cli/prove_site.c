@@ -3,6 +3,7 @@
 #include "cli/process.h"
 #include "common/clock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -43,26 +44,46 @@ bool prove_site_path(const struct prove_site *site, const char *below,
 
 /* -- where things are ---------------------------------------------- */
 
+/* SLUICE_RAW_DIR for raw_dir. */
+static void forget_setting(const struct setting *setting)
+{
+	char name[128] = "SLUICE_";
+	size_t at = strlen(name);
+
+	for (const char *from = setting->name; *from != '\0' &&
+		at + 1 < sizeof(name); from++)
+		name[at++] = (char)toupper((unsigned char)*from);
+	name[at] = '\0';
+	(void)unsetenv(name);
+}
+
+/* Whether a variable of libpq's was found and forgotten. */
+static bool forget_libpq(void)
+{
+	char name[128];
+
+	for (char **at = environ; *at != NULL; at++) {
+		const size_t len = strcspn(*at, "=");
+
+		if (strncmp(*at, "PG", 2) != 0 || len >= sizeof(name))
+			continue;
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, *at);
+		return unsetenv(name) == 0;
+	}
+	return false;
+}
+
 /* Other settings than the site's own must not lead elsewhere. */
 static void forget_settings(void)
 {
-	char name[256];
-	bool again = true;
+	size_t count;
+	const struct setting *settings = config_settings(&count);
 
-	while (again) {
-		again = false;
-		for (char **at = environ; !again && *at != NULL; at++) {
-			const size_t len = strcspn(*at, "=");
-
-			if ((strncmp(*at, "SLUICE_", 7) != 0 &&
-				    strncmp(*at, "PG", 2) != 0) ||
-				len >= sizeof(name))
-				continue;
-			(void)snprintf(name, sizeof(name), "%.*s", (int)len,
-				*at);
-			again = unsetenv(name) == 0;
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		forget_setting(&settings[i]);
+	(void)unsetenv("SLUICE_CONFIG");
+	while (forget_libpq())
+		;
 }
 
 static bool set_real(struct buf *out, const char *path, struct err *err)
@@ -79,16 +100,13 @@ static bool set_real(struct buf *out, const char *path, struct err *err)
 }
 
 /* The folder this program is in. */
-static bool own_folder(struct buf *out, struct err *err)
+static bool own_folder(const struct prove_site *site, struct buf *out,
+	struct err *err)
 {
-	char *slash;
+	const char *slash = strrchr(site->self.data, '/');
 
-	if (!set_real(out, "/proc/self/exe", err))
-		return false;
-	slash = strrchr(out->data, '/');
-	*slash = '\0';
-	out->len = (size_t)(slash - out->data);
-	return true;
+	return buf_add(out, site->self.data,
+		(size_t)(slash - site->self.data), err);
 }
 
 /* In a clone the programs are in build/<preset>/bin; in a copy beside it. */
@@ -121,7 +139,8 @@ static bool find_programs(struct prove_site *site, const char *bin,
 	struct err *err)
 {
 	struct buf own = { 0 }, path = { 0 };
-	bool ok = own_folder(&own, err) &&
+	bool ok = set_real(&site->self, "/proc/self/exe", err) &&
+		own_folder(site, &own, err) &&
 		(set_real(&site->bin, bin != NULL ? bin : own.data, err) ||
 			no_programs(err));
 
@@ -311,7 +330,7 @@ bool prove_site_drop(struct prove_site *site, const struct prove_file *file,
 
 /* Small chunks and batches: more moments to be killed in. Sources are put
  * together in the ledger while the proof goes on. */
-static const char settings[] =
+static const char own_settings[] =
 	"chunk_records: 25\n"
 	"batch_rows: 1000\n"
 	"queue_max_bytes: 1 MiB\n"
@@ -358,7 +377,7 @@ static bool write_files(struct prove_site *site, struct err *err)
 		i < sizeof(model_files) / sizeof(*model_files); i++)
 		ok = put_file(site, model_files[i].name, model_files[i].text, 0,
 			err);
-	return ok && put_file(site, "sluice.yaml", settings, O_APPEND, err);
+	return ok && put_file(site, "sluice.yaml", own_settings, O_APPEND, err);
 }
 
 /* -- opening ------------------------------------------------------- */
@@ -440,14 +459,8 @@ static bool load_config(struct prove_site *site, struct err *err)
 
 static bool apply(struct prove_site *site, struct err *err)
 {
-	struct buf program = { 0 };
-	bool ok = buf_printf(&program, err, "%s/sluice", site->bin.data);
-
-	if (ok)
-		ok = run_job(site, (const char *const[]){ program.data,
-			"apply", NULL }, "sluice apply", err);
-	buf_clear(&program);
-	return ok;
+	return run_job(site, (const char *const[]){ site->self.data, "apply",
+		NULL }, "sluice apply", err);
 }
 
 bool prove_site_open(struct prove_site *site, const char *bin,
@@ -622,6 +635,7 @@ void prove_site_close(struct prove_site *site, bool keep)
 		config_clear(&site->config);
 	buf_clear(&site->top);
 	buf_clear(&site->dir);
+	buf_clear(&site->self);
 	buf_clear(&site->bin);
 	buf_clear(&site->native);
 }

@@ -17,7 +17,8 @@ enum prove_server { PROVE_DATABASE, PROVE_BROKER, PROVE_SERVERS };
 struct prove_site {
 	struct buf top;    /* everything is below it */
 	struct buf dir;    /* of native.sh, in it */
-	struct buf bin;    /* where the programs are */
+	struct buf self;   /* this program */
+	struct buf bin;    /* where the daemons' are */
 	struct buf native; /* deploy/native.sh */
 	char user[64], group[64]; /* who the daemons run as; "": we */
 	bool servers;      /* may run: to be stopped */
@@ -29,7 +30,8 @@ struct prove_site {
 };
 
 /* Makes the folder, starts the servers, applies schema and topology. bin NULL:
- * the folder of this program. Takes SLUICE_* and PG* out of our environment.
+ * the folder of this program. Takes settings (SLUICE_..., PG*) out of our
+ * environment.
  * No native.sh, or servers that do not start: EXIT_SERVER. */
 bool prove_site_open(struct prove_site *site, const char *bin,
 	struct err *err) MUST_CHECK;
