@@ -1,5 +1,7 @@
 /* delivery.pml - the delivery protocol: one producer, a broker that redelivers
- * in any order, two consumers, one database; every party may die at any step.
+ * in any order and hands back what no queue takes, two consumers, one database;
+ * every party may die at any step. A database that dies takes both consumers'
+ * transactions with it: undone, or done and the answer lost.
  *
  * Two messages: 0 is good, 1 holds a bad record. A quiet state (all sent and
  * checkpointed, queues empty, nobody busy) must show each message accounted
@@ -13,6 +15,9 @@
  *   DROP_BAD            a bad record is acknowledged and forgotten
  *   BLIND_DEAD          dead letters are filed as rejects without the ledger
  *   CONFIRM_EARLY       the broker confirms before the message is on disk
+ *   RETURNED_CONFIRMED  what the broker hands back passes for confirmed
+ *   MOVED_EARLY         the file leaves before its last message is confirmed
+ *   COMMIT_UNCHECKED    a commit without an answer passes for done
  */
 #define N 2
 #define BAD 1
@@ -24,6 +29,8 @@ byte checkpoint;          /* durable: messages proven confirmed */
 byte position;            /* the producer's, lost when it dies */
 byte wire[N];             /* sent, not on the broker's disk */
 bool confirmed[N];        /* the producer has seen the confirm */
+bool again[N];            /* came back, to be sent again */
+bool moved;               /* durable: the file is in processed */
 byte ready[N], dead[N];   /* on the broker's disk, each copy counted */
 byte held[4];             /* [c * N + m]: delivered to consumer c, not acked */
 bool from_dead[4];
@@ -33,10 +40,19 @@ bool ledger[N];           /* committed */
 byte loaded[N], rejected[N];
 byte deaths = DEATHS;
 byte letters = 1;         /* how many deliveries may be dead-lettered */
+byte returns = 1;         /* how many messages may find no queue */
 
 #define H(c, m) held[(c) * N + (m)]
 #define C(c, m) claimed[(c) * N + (m)]
 #define D(c, m) from_dead[(c) * N + (m)]
+
+/* The producer, or its connection, starts anew. */
+inline begin_anew()
+{
+	position = (moved -> N : checkpoint);
+	confirmed[0] = false; confirmed[1] = false;
+	again[0] = false; again[1] = false
+}
 
 inline requeue(c, m)
 {
@@ -74,6 +90,23 @@ inline account(c, m)
 	C(c, m) = false
 }
 
+#ifdef MOVED_EARLY
+#define LAST position
+#else
+#define LAST checkpoint
+#endif
+
+/* There is no queue for it just now. */
+inline hand_back(m)
+{
+	returns--; wire[m]--;
+#ifdef RETURNED_CONFIRMED
+	confirmed[m] = true
+#else
+	again[m] = true
+#endif
+}
+
 proctype producer()
 {
 	byte m;
@@ -87,9 +120,11 @@ end:	do
 	:: atomic { wire[0] > 0 && !confirmed[0] -> confirmed[0] = true }
 	:: atomic { wire[1] > 0 && !confirmed[1] -> confirmed[1] = true }
 #endif
+	:: atomic { again[0] -> again[0] = false; wire[0]++ }
+	:: atomic { again[1] -> again[1] = false; wire[1]++ }
 	:: atomic { checkpoint < N && confirmed[checkpoint] -> checkpoint++ }
-	:: atomic { deaths > 0 -> deaths--; position = checkpoint;
-		confirmed[0] = false; confirmed[1] = false }
+	:: atomic { !moved && LAST == N -> moved = true }
+	:: atomic { deaths > 0 -> deaths--; begin_anew() }
 	od
 }
 
@@ -104,9 +139,10 @@ end:	do
 		letters--; ready[0]--; dead[0]++ }
 	:: atomic { letters > 0 && ready[1] > 0 ->
 		letters--; ready[1]--; dead[1]++ }
+	:: atomic { returns > 0 && wire[0] > 0 -> hand_back(0) }
+	:: atomic { returns > 0 && wire[1] > 0 -> hand_back(1) }
 	:: atomic { deaths > 0 -> deaths--; wire[0] = 0; wire[1] = 0;
-		position = checkpoint; confirmed[0] = false;
-		confirmed[1] = false; abandon(0); abandon(1) }
+		begin_anew(); abandon(0); abandon(1) }
 	od
 }
 
@@ -167,7 +203,7 @@ end:	do
 	/* acknowledge */
 	:: atomic { phase[c] == 2 -> H(c, 0) = 0; H(c, 1) = 0;
 		D(c, 0) = false; D(c, 1) = false; phase[c] = 0 }
-	/* the consumer, or the database under it, dies */
+	/* the consumer dies */
 	:: atomic { deaths > 0 && (phase[c] > 0 || H(c, 0) > 0 || H(c, 1) > 0) ->
 		deaths--; abandon(c) }
 #ifdef LEDGER_APART
@@ -180,7 +216,34 @@ end:	do
 	od
 }
 
-#define QUIET (checkpoint == N && position == N && \
+/* A transaction that was open when the database died; the messages are still
+ * the consumer's, which tries again. */
+inline cut_off(c)
+{
+	if
+	:: phase[c] == 1 ->
+		if
+		:: account(c, 0); account(c, 1) /* done, the answer lost */
+		:: C(c, 0) = false; C(c, 1) = false
+		fi;
+#ifdef COMMIT_UNCHECKED
+		phase[c] = 2
+#else
+		phase[c] = 0
+#endif
+	:: else
+	fi
+}
+
+proctype database()
+{
+end:	do
+	:: atomic { deaths > 0 && (phase[0] == 1 || phase[1] == 1) -> deaths--;
+		cut_off(0); cut_off(1) }
+	od
+}
+
+#define QUIET (moved && position == N && !again[0] && !again[1] && \
 	wire[0] + wire[1] + ready[0] + ready[1] + dead[0] + dead[1] == 0 && \
 	held[0] + held[1] + held[2] + held[3] == 0 && \
 	phase[0] == 0 && phase[1] == 0)
@@ -196,5 +259,5 @@ end:	do
 
 init {
 	atomic { run producer(); run broker(); run consumer(0);
-		run consumer(1); run auditor() }
+		run consumer(1); run database(); run auditor() }
 }
