@@ -72,6 +72,10 @@ static void show_law(const struct paper *paper)
 	if (r->filtered > 0)
 		output_line("%12" PRId64 " filtered: outside the dates asked "
 			"for", r->filtered);
+	if (paper_number(paper, PAPER_RESOLVED) > 0)
+		output_line("%12" PRId64 " of those loaded were rejected "
+			"before, and replayed",
+			paper_number(paper, PAPER_RESOLVED));
 	if (paper->judgement.in_flight != 0 && r->manifest)
 		output_line("%12" PRId64 " in flight",
 			paper->judgement.in_flight);
@@ -165,6 +169,7 @@ static void put_columns(struct json *object, const struct paper *paper)
 		{ "unchanged", PAPER_UNCHANGED, true },
 		{ "rejected", PAPER_REJECTED, true },
 		{ "filtered", PAPER_FILTERED, true },
+		{ "resolved", PAPER_RESOLVED, true },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -324,7 +329,8 @@ const struct cmd cmd_receipt = {
 "\n"
 "and, beside the sums: the byte ranges in the ledger tile the source without\n"
 "gap or overlap, the rejects kept are as many as were counted, and the delta\n"
-"holds one row for each record loaded. What other datasets made out of the\n"
+"holds one row for each record loaded. A reject that was replayed counts as\n"
+"what it became. What other datasets made out of the\n"
 "records (`from` in the pipeline file) is shown and judged alike. Says HOLDS,\n"
 "in flight or BROKEN, what is broken, and where the file is now.\n"
 "\n"
@@ -335,9 +341,9 @@ const struct cmd cmd_receipt = {
 "--json: receipts[] with verdict, source_id, drop_id, pipeline, dataset,\n"
 "kind, name, claimed_at, completed_at, format, file_size, size, sha256,\n"
 "manifest_records, manifest_chunks, manifest_rejects, chunks, reader_rejects,\n"
-"records, inserted, updated, unchanged, rejected, filtered, in_flight\n"
-"(null: unknown), ranges, gaps, overlaps, delta_rows (-1: not counted),\n"
-"place, path, faults[],\n"
+"records, inserted, updated, unchanged, rejected, resolved (rejected before,\n"
+"loaded by a replay), filtered, in_flight (null: unknown), ranges, gaps,\n"
+"overlaps, delta_rows (-1: not counted), place, path, faults[],\n"
 "derived[] {dataset, records, inserted, updated, unchanged, rejected,\n"
 "delta_rows}.\n"
 "\n"

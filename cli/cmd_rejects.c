@@ -2,7 +2,7 @@
 #include "cli/args.h"
 #include "cli/connect.h"
 #include "cli/output.h"
-#include "cli/lookup.h"
+#include "cli/rejects.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,32 +11,33 @@
 #include <string.h>
 
 #define LIMIT_MAX 100000
+#define IDS_MAX 1000 /* in words */
+#define WAIT_SECS 30
 #define UTC(what) "to_char(" what \
 	" at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
-/* $1 code, $2 source_id, null: all; $3 limit. The example is the latest. */
+/* WHERE_SQL, and $10 limit. The example is the latest. */
 static const char groups_sql[] =
 	"select g.dataset, g.code, coalesce(g.field, ''), g.rejects,\n"
 	"       g.sources, " UTC("g.first_at") ", " UTC("g.last_at") ",\n"
-	"       g.example, s.name, r.line, r.detail\n"
+	"       g.example, x.name, e.line, e.detail\n"
 	"from (\n"
-	"    select x.pipeline || '.' || j.dataset as dataset, j.code,\n"
-	"           j.field, count(*) as rejects,\n"
-	"           count(distinct j.source_id) as sources,\n"
-	"           min(j.rejected_at) as first_at,\n"
-	"           max(j.rejected_at) as last_at,\n"
-	"           max(j.reject_id) as example\n"
-	"    from meta.reject j\n"
-	"    join meta.source x using (source_id)\n"
-	"    where j.resolved_by is null\n"
-	"      and ($1::text is null or j.code = $1)\n"
-	"      and ($2::bigint is null or j.source_id = $2)\n"
+	"    select s.pipeline || '.' || r.dataset as dataset, r.code,\n"
+	"           r.field, count(*) as rejects,\n"
+	"           count(distinct r.source_id) as sources,\n"
+	"           min(r.rejected_at) as first_at,\n"
+	"           max(r.rejected_at) as last_at,\n"
+	"           max(r.reject_id) as example\n"
+	"    from meta.reject r\n"
+	"    join meta.source s using (source_id)\n"
+	"    where r.resolved_by is null\n"
+	"      and " WHERE_SQL
 	"    group by 1, 2, 3\n"
 	") g\n"
-	"join meta.reject r on r.reject_id = g.example\n"
-	"join meta.source s on s.source_id = r.source_id\n"
+	"join meta.reject e on e.reject_id = g.example\n"
+	"join meta.source x on x.source_id = e.source_id\n"
 	"order by g.rejects desc, 1, 2, 3\n"
-	"limit $3::bigint";
+	"limit $10::bigint";
 
 static const char each_sql[] =
 	"select r.reject_id, s.pipeline || '.' || r.dataset, r.code,\n"
@@ -45,11 +46,9 @@ static const char each_sql[] =
 	"       r.source_id, coalesce(r.resolved_by::text, '')\n"
 	"from meta.reject r\n"
 	"join meta.source s using (source_id)\n"
-	"where ($1::text is null or r.code = $1)\n"
-	"  and ($2::bigint is null or r.source_id = $2)\n"
-	"  and ($4::bigint is null or r.reject_id = $4)\n"
+	"where " WHERE_SQL
 	"order by r.reject_id desc\n"
-	"limit $3::bigint";
+	"limit $10::bigint";
 
 static const char bytes_sql[] =
 	"select encode(bytes, 'hex'), length(bytes)\n"
@@ -131,9 +130,9 @@ static bool list_table(const struct db_result *result,
 static bool show_groups(const struct db_result *result, struct err *err)
 {
 	static const char *const heads[] = { "dataset", "code", "field",
-		">rejects", ">sources", "last at", ">example", "in",
-		">line", "because", NULL };
-	static const size_t at[] = { 0, 1, 2, 3, 4, 6, 7, 8, 9, 10 };
+		">rejects", ">sources", "first at", "last at", ">example",
+		"in", ">line", "because", NULL };
+	static const size_t at[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
 
 	return list_table(result, heads, at, err);
 }
@@ -150,39 +149,36 @@ static bool show_each(const struct db_result *result, struct err *err)
 /* -- list --------------------------------------------------- */
 
 struct filter {
-	const char *code;
-	const char *source; /* as the user named it */
+	struct where where;
 	int64_t limit;
 	bool each;
 };
 
 static bool fetch(struct db *db, const struct filter *filter,
-	const char *source_id, struct db_result **result, struct err *err)
+	struct db_result **result, struct err *err)
 {
+	const char *values[WHERE_PARAMETERS + 1];
 	char limit[32];
-	const char *values[] = { filter->code, source_id, limit, NULL };
 
+	where_values(&filter->where, values);
+	values[WHERE_PARAMETERS] = limit;
 	(void)snprintf(limit, sizeof(limit), "%" PRId64, filter->limit);
-	return filter->each ? db_query(db, each_sql, 4, values, result, err) :
-		db_query(db, groups_sql, 3, values, result, err);
+	return db_query(db, filter->each ? each_sql : groups_sql,
+		       WHERE_PARAMETERS + 1, values, result, err) ||
+		where_blame(err);
 }
 
-static bool list(const struct cmd_context *context, const struct filter *filter,
+static bool list(const struct cmd_context *context, struct filter *filter,
 	struct err *err)
 {
 	const struct config *config = context->config;
 	struct db *db = connect_db(config, &config->reader, true,
 		config->statement_timeout_ms, err);
 	struct db_result *result = NULL;
-	char source_id[32];
-	int64_t id = 0;
-	bool ok = db != NULL;
+	bool ok = db != NULL &&
+		where_resolve(&filter->where, db, config, err) &&
+		fetch(db, filter, &result, err);
 
-	if (ok && filter->source != NULL)
-		ok = lookup_one(db, config, filter->source, &id, err);
-	(void)snprintf(source_id, sizeof(source_id), "%" PRId64, id);
-	ok = ok && fetch(db, filter, filter->source != NULL ? source_id : NULL,
-		&result, err);
 	if (ok && context->json)
 		ok = filter->each ?
 			list_json(result, "rejects", each_fields, err) :
@@ -265,12 +261,13 @@ static bool show(const struct cmd_context *context, const char *id, bool raw,
 	struct err *err)
 {
 	const struct config *config = context->config;
-	const char *values[] = { NULL, NULL, "1", id };
+	struct filter filter = { .limit = 1, .each = true };
 	struct db *db = connect_db(config, &config->loader, true,
 		config->statement_timeout_ms, err);
 	struct db_result *result = NULL, *hex = NULL;
 	struct buf bytes = { 0 };
-	bool ok = db != NULL && db_query(db, each_sql, 4, values, &result, err);
+	bool ok = db != NULL && where_add_id(&filter.where, id, err) &&
+		fetch(db, &filter, &result, err);
 
 	if (ok && db_rows(result) == 0)
 		ok = err_set(err, ERR_REJECT, "there is no reject %s", id);
@@ -281,81 +278,206 @@ static bool show(const struct cmd_context *context, const char *id, bool raw,
 	db_result_free(result);
 	db_result_free(hex);
 	db_close(db);
+	where_clear(&filter.where);
 	buf_clear(&bytes);
 	return ok;
 }
 
-static bool is_id(const char *text)
+/* -- the verb ----------------------------------------------- */
+
+struct words {
+	const char *items[IDS_MAX + 1];
+	size_t count;
+};
+
+static int run_list(const struct cmd_context *context, struct filter *filter)
 {
-	return text[0] != '\0' && strlen(text) < 19 &&
-		strspn(text, "0123456789") == strlen(text);
+	struct err err = { 0 };
+
+	filter->each = filter->each || filter->where.code != NULL ||
+		filter->where.source != NULL;
+	return list(context, filter, &err) ? EXIT_FINE : cmd_fail(&err);
+}
+
+static int run_show(const struct cmd_context *context,
+	const struct words *words, bool raw)
+{
+	struct where where = { 0 };
+	struct err err = { 0 };
+	const bool one = words->count == 2 &&
+		where_add_id(&where, words->items[1], &err);
+
+	where_clear(&where);
+	if (!one)
+		return cmd_usage(&cmd_rejects,
+			"show wants the number of a reject");
+	return show(context, words->items[1], raw, &err) ? EXIT_FINE :
+		cmd_fail(&err);
+}
+
+static int run_replay(const struct cmd_context *context,
+	const struct words *words, struct where *where,
+	const struct replay_request *request)
+{
+	struct err err = { 0 };
+	bool settled = false;
+
+	for (size_t i = 1; i < words->count; i++)
+		if (!where_add_id(where, words->items[i], &err))
+			return cmd_usage(&cmd_rejects, "%s", err.text);
+	if (request->file != NULL && (where->id_count != 1 ||
+		request->filter != NULL))
+		return cmd_usage(&cmd_rejects, "--file has the record of one "
+			"reject: give its number, and no --filter");
+	if (!rejects_replay(context, request, where, &settled, &err))
+		return cmd_fail(&err);
+	return settled || request->dry_run ? EXIT_FINE : EXIT_DATA;
+}
+
+/* The flags that belong to one of the words only. */
+static const char *misplaced(const char *verb, const struct filter *filter,
+	bool raw, const struct replay_request *request)
+{
+	if (filter->each && strcmp(verb, "list") != 0)
+		return "--each is for list";
+	if (raw && strcmp(verb, "show") != 0)
+		return "--raw is for show";
+	if ((request->file != NULL || request->filter != NULL ||
+		request->dry_run || request->wait_secs >= 0) &&
+		strcmp(verb, "replay") != 0)
+		return "--file, --filter, --dry-run and --wait are for replay";
+	if (strcmp(verb, "show") == 0 && where_any(&filter->where))
+		return "show wants the number of a reject, and no conditions";
+	return NULL;
+}
+
+static int dispatch(const struct cmd_context *context,
+	const struct words *words, struct filter *filter, bool raw,
+	struct replay_request *request)
+{
+	const char *verb = words->items[0];
+	const char *wrong = misplaced(verb, filter, raw, request);
+
+	if (wrong != NULL)
+		return cmd_usage(&cmd_rejects, "%s", wrong);
+	if (strcmp(verb, "list") == 0 && words->count < 2) {
+		filter->limit = filter->limit == 0 ? 20 : filter->limit;
+		return run_list(context, filter);
+	}
+	if (strcmp(verb, "show") == 0)
+		return run_show(context, words, raw);
+	if (strcmp(verb, "replay") == 0) {
+		request->limit =
+			filter->limit == 0 ? LIMIT_MAX : filter->limit;
+		request->wait_secs =
+			request->wait_secs < 0 ? WAIT_SECS : request->wait_secs;
+		return run_replay(context, words, &filter->where, request);
+	}
+	return cmd_usage(&cmd_rejects, "list, show ID or replay?");
+}
+
+static bool take_terms(struct where *where, const struct arg_list *terms,
+	struct err *err)
+{
+	for (size_t i = 0; i < terms->count; i++)
+		if (!where_take(where, terms->items[i], err))
+			return false;
+	return true;
 }
 
 static int run(const struct cmd_context *context)
 {
-	struct filter filter = { .limit = 20 };
-	bool raw = false, ok;
+	struct replay_request request = { .wait_secs = -1 };
+	struct filter filter = { 0 };
+	struct arg_list terms = { 0 };
+	bool raw = false;
 	const struct arg table[] = {
-		{ .name = "--code", .text = &filter.code },
-		{ .name = "--source", .text = &filter.source },
+		{ .name = "--where", .list = &terms },
+		{ .name = "--code", .text = &filter.where.code },
+		{ .name = "--source", .text = &filter.where.source },
 		{ .name = "--limit", .count = &filter.limit,
 			.min = 1, .max = LIMIT_MAX },
 		{ .name = "--each", .flag = &filter.each },
 		{ .name = "--raw", .flag = &raw },
+		{ .name = "--filter", .text = &request.filter },
+		{ .name = "--file", .text = &request.file },
+		{ .name = "--dry-run", .flag = &request.dry_run },
+		{ .name = "--wait", .count = &request.wait_secs, .min = 0,
+			.max = 86400 },
 		{ .name = NULL },
 	};
-	const char *words[2] = { "list", NULL };
+	struct words words = { .items = { "list" } };
 	struct err err = { 0 };
-	size_t count;
+	int code;
 
-	if (!args_parse(context, table, words, 2, &count, &err))
-		return cmd_usage(&cmd_rejects, "%s", err.text);
-	if (strcmp(words[0], "show") == 0) {
-		if (count < 2 || !is_id(words[1]))
-			return cmd_usage(&cmd_rejects,
-				"show wants the number of a reject");
-		ok = show(context, words[1], raw, &err);
-	} else if (strcmp(words[0], "list") == 0 && count < 2) {
-		filter.each = filter.each || filter.code != NULL ||
-			filter.source != NULL;
-		ok = list(context, &filter, &err);
-	} else {
-		return cmd_usage(&cmd_rejects, "list or show ID?");
-	}
-	return ok ? EXIT_FINE : cmd_fail(&err);
+	if (args_parse(context, table, words.items, IDS_MAX + 1, &words.count,
+		    &err) && take_terms(&filter.where, &terms, &err))
+		code = dispatch(context, &words, &filter, raw, &request);
+	else
+		code = cmd_usage(&cmd_rejects, "%s", err.text);
+	where_clear(&filter.where);
+	return code;
 }
 
 const struct cmd cmd_rejects = {
 	.name = "rejects",
-	.usage = "list [--each] [--code CODE] [--source FILE|SOURCE] "
-		 "[--limit N] | show ID [--raw]",
-	.summary = "records that were refused: causes, places, bytes",
+	.usage = "list [--each] [--where KEY=VALUE ...] [--limit N] |\n"
+		 "                      show ID [--raw] |\n"
+		 "                      replay [ID ...] [--where KEY=VALUE ...] "
+		 "[--dry-run]\n"
+		 "                             [--filter COMMAND | --file FILE] "
+		 "[--limit N] [--wait SECS]",
+	.summary = "records that were refused: causes, bytes, another try",
 	.help =
-"list  what is refused and not yet resolved, grouped by dataset, code and\n"
-"      field, the most frequent first, with the latest of each as an example.\n"
-"  --each           single rejects, the latest first, resolved ones included\n"
-"  --code CODE      only these (implies --each)\n"
-"  --source SOURCE  only of this file name, drop id or source id (implies\n"
-"                   --each)\n"
-"  --limit N        at most N lines, default 20\n"
-"show  one reject: where it lies (file, record, line, column, byte range),\n"
-"      why, and its bytes, escaped; at most the first 64 KiB are kept.\n"
-"  --raw            the bytes as they were and nothing else\n"
+"list    what is refused and not resolved, grouped by dataset, code and field,\n"
+"        the most frequent first: how many, since when, until when, and the\n"
+"        latest of each as an example.\n"
+"  --each             single rejects, the latest first, resolved ones included\n"
+"  --limit N          at most N lines, default 20\n"
+"show    one reject: where it lies (file, record, line, column, byte range),\n"
+"        why, and its bytes, escaped; at most the first 64 KiB are kept.\n"
+"  --raw              the bytes as they were and nothing else\n"
+"replay  puts open rejects through again: those numbers, those that --where\n"
+"        means, or all. As they are, when the pipeline file was changed or the\n"
+"        program mended; or repaired. A record that loads resolves its reject\n"
+"        in the same transaction; one that is refused again keeps it open with\n"
+"        the new reason. Replaying twice loads once. Bytes beyond the 64 KiB\n"
+"        that are kept come from the file in processed or failed.\n"
+"  --filter COMMAND   each record goes through `sh -c COMMAND`; one for which\n"
+"                     it fails or prints nothing is not sent\n"
+"  --file FILE        FILE (- is standard input) has the record for the one\n"
+"                     reject whose number is given\n"
+"  --dry-run          only shows what would be sent\n"
+"  --wait SECS        how long to wait for the consumer while nothing moves,\n"
+"                     default 30\n"
 "\n"
-"list reads as the reader. The bytes are not for every reader, so show uses\n"
-"the account of the loader: its password file must be yours to read.\n"
+"--where KEY=VALUE, several times, all must hold: id, code, field (a column),\n"
+"dataset (events or events.events), source (file name, drop id or source id:\n"
+"the latest such), file (a pattern: *.json), stage (reader or consumer), since\n"
+"and until (2026-11-22, 2026-11-22T10:00Z, or 2h, 3d ago). --code CODE and\n"
+"--source SOURCE are short for two of them; with list they imply --each.\n"
+"\n"
+"list reads as the reader. The bytes are not for every reader, so show and\n"
+"replay use the account of the loader, and replay publishes as the producer's\n"
+"user: their password files must be yours to read.\n"
 "docs/OPERATIONS.md lists the codes.\n"
 "--json: groups[] (dataset, code, field, rejects, sources, first_at, last_at,\n"
 "example_id, example_source, example_line, example_detail), or rejects[]\n"
 "(reject_id, dataset, code, field, source, record, line, column, lo, hi,\n"
 "stage, rejected_at, detail, source_id, resolved_by); show gives one such\n"
-"object with bytes_kept and bytes_escaped.\n"
+"object with bytes_kept and bytes_escaped; replay gives dry_run, sent,\n"
+"not_sent, loaded, refused_again, under_way and replays[] (reject_id, dataset,\n"
+"code, message_id, bytes, from, repaired, problem).\n"
 "\n"
 "  sluice rejects\n"
 "  sluice rejects list --code timestamp --limit 100\n"
 "  sluice rejects show 17\n"
+"  sluice rejects replay --where code=too_long --dry-run\n"
+"  sluice rejects replay --where field=total --where since=2d \\\n"
+"      --filter \"jq -c '.total |= tonumber'\"\n"
+"  sluice rejects replay 17 --file mended.json\n"
 "\n"
-"Exits 0, 1 when there is no such reject or source, 69 when PostgreSQL is\n"
-"not there.",
+"Exits 0, 1 when there is no such reject or source, or one that was to be\n"
+"replayed was not sent or was refused again, 69 when a server is not there.",
 	.run = run,
 };

@@ -123,7 +123,7 @@ static bool skip(const char **at, const char *word)
 }
 
 /* Version 8 is the namespace of foreign messages: such an id in an envelope
- * would let one pass for the other. */
+ * would let one pass for the other. A replay passes for nothing new. */
 static bool is_foreign(const struct uuid *drop)
 {
 	return drop->bytes[6] >> 4 == 8;
@@ -140,8 +140,7 @@ static bool read_id(const char *id, struct envelope *envelope)
 	bool ok;
 
 	if (strnlen(id, ENVELOPE_ID_TEXT) < dashes ||
-		!uuid_parse(id, dashes, &envelope->drop) ||
-		is_foreign(&envelope->drop))
+		!uuid_parse(id, dashes, &envelope->drop))
 		return false;
 	at = id + dashes;
 	ok = skip(&at, ":") && read_number(&at, INT64_MAX, &envelope->lo) &&
@@ -152,6 +151,8 @@ static bool read_id(const char *id, struct envelope *envelope)
 	if (!ok || *at != '\0')
 		return false;
 	envelope->replay = (uint32_t)replay;
+	if (replay == 0 && is_foreign(&envelope->drop))
+		return false;
 	envelope_id(envelope, same);
 	return strcmp(id, same) == 0;
 }
@@ -383,8 +384,8 @@ static bool check_index(const struct envelope *envelope, struct bytes body,
 	while (envelope_index_next(envelope->index, &pos, &record, &ok)) {
 		const size_t len = record.length;
 
-		if (record.offset > envelope->hi ||
-			len > envelope->hi - record.offset)
+		if (envelope->replay == 0 && (record.offset > envelope->hi ||
+			len > envelope->hi - record.offset))
 			return err_set(err, ERR_REJECT,
 				"the index leaves the range");
 		if (len >= body.len - used || text[used + len] != '\n' ||
@@ -426,9 +427,6 @@ static bool check_manifest(const struct envelope *envelope, struct bytes body,
 	if (envelope->size != envelope->hi)
 		return err_set(err, ERR_REJECT,
 			"the manifest's size is not its range's end");
-	if (envelope->replay != 0)
-		return err_set(err, ERR_REJECT,
-			"a manifest is never replayed");
 	if (body.len != 0)
 		return err_set(err, ERR_REJECT,
 			"a manifest has no body, this one %zu bytes",
@@ -438,7 +436,8 @@ static bool check_manifest(const struct envelope *envelope, struct bytes body,
 
 static bool check_range(const struct envelope *envelope, struct err *err)
 {
-	const bool may_be_empty = envelope->kind == ENVELOPE_MANIFEST;
+	const bool may_be_empty = envelope->kind == ENVELOPE_MANIFEST ||
+		envelope->replay != 0;
 
 	if (envelope->lo < envelope->hi ||
 		(may_be_empty && envelope->lo == envelope->hi))
@@ -446,6 +445,26 @@ static bool check_range(const struct envelope *envelope, struct err *err)
 	return err_set(err, ERR_REJECT,
 		"the range %" PRIu64 "-%" PRIu64 " is empty", envelope->lo,
 		envelope->hi);
+}
+
+static bool check_replay(const struct envelope *envelope, struct err *err)
+{
+	struct envelope_record record = { .offset = envelope->lo,
+		.line = envelope->first_line };
+	size_t pos = 0;
+	bool ok;
+
+	if (envelope->replay == 0)
+		return true;
+	if (envelope->kind != ENVELOPE_CHUNK)
+		return err_set(err, ERR_REJECT,
+			"a %s is never replayed", kind_names[envelope->kind]);
+	if (envelope->records == 1 &&
+		envelope_index_next(envelope->index, &pos, &record, &ok) &&
+		record.offset == envelope->lo)
+		return true;
+	return err_set(err, ERR_REJECT,
+		"a replay is one record, at the start of its range");
 }
 
 static bool check_crc(const struct envelope *envelope, struct bytes body,
@@ -463,7 +482,8 @@ static bool check_crc(const struct envelope *envelope, struct bytes body,
 static bool check(const struct envelope *envelope, struct bytes body,
 	struct err *err)
 {
-	if (!check_range(envelope, err) || !check_crc(envelope, body, err))
+	if (!check_replay(envelope, err) || !check_range(envelope, err) ||
+		!check_crc(envelope, body, err))
 		return false;
 	switch (envelope->kind) {
 	case ENVELOPE_CHUNK:

@@ -4,6 +4,11 @@
  * source, half-open. Only a manifest's may be empty: two messages of one
  * source never share an id. Pure: encodes to and decodes from struct message.
  *
+ * A replay puts one reject through again: a chunk of one record that stands
+ * for the range of the refused bytes, whatever its own length, named
+ * <drop id>:<lo>-<hi>#r<n> for the nth try. Its source may be a foreign
+ * message, its range empty.
+ *
  * The body of a chunk is its records, each followed by one line feed and
  * holding none itself; of a reject the first REJECT_BYTES_MAX of the refused
  * bytes; of a manifest nothing. */

@@ -20,6 +20,7 @@ struct source {
 	int64_t id;   /* meta.source.source_id */
 	int64_t rank; /* by (claimed_at, drop_id) among the batch's */
 	int64_t chunks, reader_rejects;
+	int64_t replays; /* counted in records and rejected before */
 	struct tally tally;
 };
 

@@ -23,6 +23,10 @@ static void count_message(struct batch *batch, const struct work *work)
 	struct source *source = &batch->sources[work->source];
 
 	source->tally.records += (int64_t)work->records;
+	if (work_is_replay(work)) {
+		source->replays++;
+		return;
+	}
 	source->chunks += work->kind == WORK_CHUNK || work_is_foreign(work);
 	source->reader_rejects += work->kind == WORK_REJECT;
 	if (work->kind == WORK_MANIFEST)
@@ -69,6 +73,7 @@ static bool add_up(struct load *load, struct err *err)
 
 /* -- meta.source -------------------------------------------------------- */
 
+/* A replay is no new record: it moves one from the rejected to the loaded. */
 static bool add_numbers(struct buf *arrays, const struct source *source,
 	struct err *err)
 {
@@ -76,11 +81,11 @@ static bool add_numbers(struct buf *arrays, const struct source *source,
 		[K_ID] = source->id,
 		[K_CHUNKS] = source->chunks,
 		[K_REJECTS] = source->reader_rejects,
-		[K_RECORDS] = source->tally.records,
+		[K_RECORDS] = source->tally.records - source->replays,
 		[K_INSERTED] = source->tally.inserted,
 		[K_UPDATED] = source->tally.updated,
 		[K_UNCHANGED] = tally_unchanged(&source->tally),
-		[K_REJECTED] = source->tally.rejected,
+		[K_REJECTED] = source->tally.rejected - source->replays,
 		[K_FILTERED] = source->tally.filtered,
 	};
 
@@ -131,8 +136,8 @@ static bool add_foreign(struct buf *arrays, const struct source *source,
 		array_add_null(&arrays[K_SHA256], err) &&
 		array_add_int(&arrays[K_ALL_CHUNKS], source->chunks, err) &&
 		array_add_int(&arrays[K_ALL_REJECTS], 0, err) &&
-		array_add_int(&arrays[K_ALL_RECORDS], source->tally.records,
-			err) &&
+		array_add_int(&arrays[K_ALL_RECORDS],
+			source->tally.records - source->replays, err) &&
 		array_add_text(&arrays[K_FAILED], "false", err);
 }
 
@@ -141,7 +146,7 @@ static bool add_counters(struct buf *arrays, const struct source *source,
 {
 	if (!add_numbers(arrays, source, err))
 		return false;
-	if (work_is_foreign(source->named_by))
+	if (work_is_foreign(source->named_by) && source->chunks > 0)
 		return add_foreign(arrays, source, err);
 	if (source->manifest != NULL)
 		return add_manifest(arrays, source->manifest, err);
@@ -218,7 +223,8 @@ bool store_counters(struct load *load, struct err *err)
 	for (size_t i = 0; ok && i < load->batch.source_count; i++) {
 		const struct source *source = &load->batch.sources[i];
 
-		if (source->chunks + source->reader_rejects > 0 ||
+		if (source->chunks + source->reader_rejects +
+				source->replays > 0 ||
 			source->manifest != NULL)
 			ok = add_counters(arrays, source, err);
 	}

@@ -79,12 +79,14 @@ static bool run_steps(struct load *load, struct err *err)
 	bool ok;
 
 	ok = begin(load, err) && claim_sources(load, err) &&
-		claim_messages(load, err) && claim_derived(load, err) &&
-		forget_attempts(load, err) && commit_claims(load, err);
+		claim_messages(load, err) && claim_rejects(load, err) &&
+		claim_derived(load, err) && forget_attempts(load, err) &&
+		commit_claims(load, err);
 	if (ok && load->totals.messages > 0)
 		ok = store_bodies(load, err) && load_datasets(load, err) &&
 			reject_messages(load, err) &&
 			store_rejects(load, err) &&
+			store_replays(load, err) &&
 			(MUTATED(model_skipped) ||
 				refresh_models(load, err)) &&
 			store_counters(load, err) && store_derived(load, err);
@@ -101,13 +103,15 @@ bool load_run(struct session *session, struct work **works, size_t count,
 	};
 	bool ok;
 
-	ok = batch_build(&load.batch, works, count, err) &&
+	ok = find_rejects(session->db, works, count, err) &&
+		batch_build(&load.batch, works, count, err) &&
 		run_steps(&load, err);
 	if (!ok)
 		db_rollback(session->db);
 	*totals = load.totals;
 	batch_clear(&load.batch);
 	buf_clear(&load.rejects);
+	free(load.again);
 	buf_clear(&load.copy);
 	buf_clear(&load.scratch);
 	clear_derived(&load);

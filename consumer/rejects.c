@@ -33,8 +33,7 @@ static struct cell text_cell(const char *text)
 	return bytes_cell(text, strlen(text));
 }
 
-/* Text that PostgreSQL takes: what is not UTF-8, and controls, become '?'. */
-static bool add_clean(struct buf *out, const char *text, size_t len,
+bool reject_add_clean(struct buf *out, const char *text, size_t len,
 	struct err *err)
 {
 	for (size_t i = 0; i < len;) {
@@ -70,7 +69,7 @@ static bool add_row(struct load *load, const struct work *work,
 	if (!buf_add_escaped(text, dataset, strlen(dataset), err))
 		return false;
 	dataset_len = text->len;
-	if (!add_clean(text, detail.data, detail.len, err) ||
+	if (!reject_add_clean(text, detail.data, detail.len, err) ||
 		!buf_add_char(text, '\0', err))
 		return false;
 	cells[R_SOURCE] = int_cell((uint64_t)source->id);
@@ -91,6 +90,8 @@ bool reject_record(struct load *load, const struct work *work,
 	struct cell cells[R_COUNT];
 	uint64_t line, column;
 
+	if (work_is_replay(work) && reject->derived == NULL)
+		return refuse_again(load, work, reject, err);
 	record_place(record, reject->at, &line, &column);
 	cells[R_LO] = int_cell(record->offset);
 	cells[R_HI] = int_cell(record->offset + record->len);

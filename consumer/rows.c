@@ -425,6 +425,7 @@ static bool load_carefully(struct load *load, const struct feed *feed,
 	const size_t refused_len = work->refused.len;
 	const size_t rejects_len = load->rejects.len;
 	const int64_t reject_count = load->reject_count;
+	const size_t again_count = load->again_count;
 	struct err why = { 0 };
 
 	if (range.first == range.last)
@@ -441,6 +442,7 @@ static bool load_carefully(struct load *load, const struct feed *feed,
 	work->refused.len = refused_len;
 	load->rejects.len = rejects_len;
 	load->reject_count = reject_count;
+	load->again_count = again_count;
 	return db_exec(load->db, "rollback to savepoint records", err) &&
 		load_halves(load, feed, range, &why, err);
 }

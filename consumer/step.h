@@ -15,6 +15,15 @@ struct derived {
 	struct tally *tallies; /* one a source of the batch */
 };
 
+/* Why a replay was refused, for its row in meta.reject. */
+struct refusal {
+	int64_t reject_id;
+	uint64_t line, column;
+	char code[ENVELOPE_CODE_MAX + 1];
+	char field[64]; /* empty: the record as a whole */
+	char detail[256];
+};
+
 struct load {
 	struct session *session;
 	struct db *db;
@@ -23,6 +32,8 @@ struct load {
 	bool careful;
 	struct buf rejects;       /* rows of meta.reject, as COPY wants them */
 	int64_t reject_count;
+	struct refusal *again;    /* replays that were refused again */
+	size_t again_count, again_cap;
 	struct buf copy;          /* rows on their way to the server */
 	struct buf scratch;
 	struct derived *derived;  /* by pipeline and name */
@@ -57,6 +68,21 @@ bool store_bodies(struct load *load, struct err *err) MUST_CHECK;
  * with sources, then those made out of them, each by pipeline and name. */
 bool load_datasets(struct load *load, struct err *err) MUST_CHECK;
 
+/* replays.c: rejects that are put through again. Before the batch is built:
+ * learns which rows they are to resolve; who names none is set aside. */
+bool find_rejects(struct db *db, struct work **works, size_t count,
+	struct err *err) MUST_CHECK;
+/* Locks the rows of fresh replays. One whose row is resolved by now, or is
+ * another's of this batch, counts for nothing: fresh no more. */
+bool claim_rejects(struct load *load, struct err *err) MUST_CHECK;
+/* A replay is refused again: keeps the new reason for store_replays. */
+struct reject;
+bool refuse_again(struct load *load, const struct work *work,
+	const struct reject *reject, struct err *err) MUST_CHECK;
+/* Resolves the rows of those that were loaded; the others get their new
+ * reason and stay open. */
+bool store_replays(struct load *load, struct err *err) MUST_CHECK;
+
 /* rejects.c: one refused record; counts it. */
 struct reject {
 	const struct record *record;
@@ -69,6 +95,9 @@ struct reject {
 };
 bool reject_record(struct load *load, const struct work *work,
 	const struct reject *reject, struct err *err) MUST_CHECK;
+/* Text that PostgreSQL takes: what is not UTF-8, and controls, become '?'. */
+bool reject_add_clean(struct buf *out, const char *text, size_t len,
+	struct err *err) MUST_CHECK;
 /* What needs no dataset: the producer's rejects, and messages whose every
  * record is refused. */
 bool reject_messages(struct load *load, struct err *err) MUST_CHECK;

@@ -99,6 +99,11 @@ bool work_is_foreign(const struct work *work)
 	return work->kind == WORK_FOREIGN || work->kind == WORK_ASIDE;
 }
 
+bool work_is_replay(const struct work *work)
+{
+	return work->kind == WORK_CHUNK && work->replay != 0;
+}
+
 bool work_set_aside(struct work *work, const char *code, const char *detail,
 	struct err *err)
 {
@@ -129,15 +134,11 @@ static bool read_ours(struct work *work, struct err *err)
 		[ENVELOPE_REJECT] = WORK_REJECT,
 		[ENVELOPE_MANIFEST] = WORK_MANIFEST,
 	};
-	static const char no_replay[] =
-		"this version does not take replays (#r behind the range)";
 	struct envelope *envelope = &work->envelope;
 	struct err why = { 0 };
 
 	if (!envelope_decode(&work->delivery->message, envelope, &why))
 		return work_set_aside(work, "bad_envelope", why.text, err);
-	if (envelope->replay != 0)
-		return work_set_aside(work, "bad_envelope", no_replay, err);
 	work->kind = kinds[envelope->kind];
 	work->drop = envelope->drop;
 	work->lo = envelope->lo;

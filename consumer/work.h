@@ -39,6 +39,8 @@ struct work {
 	bool counted;          /* the attempt at hand is in meta.attempt */
 	bool done;             /* committed */
 
+	int64_t reject_id; /* a replay's: the row it is to resolve */
+
 	/* in the load at hand */
 	size_t source;     /* index in the batch */
 	bool fresh;        /* this load has put it in the ledger */
@@ -73,6 +75,8 @@ void work_find_dataset(struct work *work, const struct pipeline_set *set);
 
 /* True for a message whose id was made from its bytes. */
 bool work_is_foreign(const struct work *work);
+/* True for a reject that is put through again. */
+bool work_is_replay(const struct work *work);
 /* Whether its records go to the mapper: it has some, and they are not rejected
  * as a whole. */
 bool work_has_rows(const struct work *work);

@@ -291,6 +291,31 @@ void rig_publish_chunk(const struct uuid *drop, size_t first,
 	buf_clear(&index);
 }
 
+void rig_publish_replay(const struct uuid *drop, size_t at, uint32_t n,
+	uint64_t refused_len, const char *record)
+{
+	struct envelope envelope = envelope_of(drop, at, 1);
+	struct envelope_record previous = { .offset = at * 100,
+		.line = envelope.first_line };
+	const struct envelope_record place = { .offset = at * 100,
+		.length = (uint32_t)strlen(record),
+		.line = envelope.first_line };
+	struct buf body = { 0 };
+	struct buf index = { 0 };
+	struct err err = { 0 };
+
+	must(envelope_index_add(&index, &previous, &place, &err) &&
+		buf_add_str(&body, record, &err) &&
+		buf_add_char(&body, '\n', &err), &err);
+	envelope.hi = envelope.lo + refused_len;
+	envelope.replay = n;
+	envelope.index = (struct bytes){ index.data, index.len };
+	envelope.crc = crc32c(0, body.data, body.len);
+	publish_envelope(&envelope, (struct bytes){ body.data, body.len });
+	buf_clear(&body);
+	buf_clear(&index);
+}
+
 void rig_publish_manifest(const struct uuid *drop, size_t records,
 	size_t chunks)
 {

@@ -45,6 +45,9 @@ void rig_publish_json(const char *dataset, const char *body);
  * [first * 100, (first + count) * 100). */
 void rig_publish_chunk(const struct uuid *drop, size_t first,
 	const char *const *records, size_t count);
+/* The nth try for the reject of the record at [at * 100, its length). */
+void rig_publish_replay(const struct uuid *drop, size_t at, uint32_t n,
+	uint64_t refused_len, const char *record);
 void rig_publish_manifest(const struct uuid *drop, size_t records,
 	size_t chunks);
 /* Messages ready in the queue sluice.shop: all of them, once the consumer is

@@ -219,6 +219,98 @@ static void bad_records_cost_themselves_only(void)
 	rig_drop();
 }
 
+#define OPEN "select count(*) from meta.reject where resolved_by is null"
+
+/* Record 2 of a source, refused: 22 bytes at 100. */
+static void make_reject(void)
+{
+	static const char *const records[] = { "{\"id\":\"a\",\"n\":1}",
+		"{\"id\":\"b\",\"n\":\"two\"}" };
+
+	rig_publish_chunk(&drop, 0, records, 2);
+	rig_publish_manifest(&drop, 2, 1);
+	rig_start_consumer();
+	rig_await("select count(*) from meta.source"
+		  " where completed_at is not null", 1);
+	rig_check(OPEN, 1);
+	rig_check("select hi - lo from meta.reject", 20);
+}
+
+static void a_replay_resolves_its_reject_once(void)
+{
+	rig_make();
+	make_reject();
+	rig_publish_replay(&drop, 1, 1, 20, "{\"id\":\"b\",\"n\":\"2!\"}");
+	rig_await("select count(*) from meta.reject where detail like '%2!%'"
+		  " or rejected_at > (select min(committed_at) from meta.load)",
+		1);
+	rig_check(OPEN, 1);
+	rig_check("select rejected from meta.source", 1);
+	rig_publish_replay(&drop, 1, 2, 20, "{\"id\":\"b\",\"n\":2222222222}");
+	rig_await(OPEN, 0);
+	/* the same try again, and one more: too late */
+	rig_publish_replay(&drop, 1, 2, 20, "{\"id\":\"b\",\"n\":3}");
+	rig_publish_replay(&drop, 1, 3, 20, "{\"id\":\"b\",\"n\":4}");
+	rig_await(DUPLICATES, 2);
+	rig_check("select n from raw.items where id = 'b'", 2222222222);
+	rig_check(DELTA_ROWS, 2);
+	rig_check("select count(*) from meta.source where records = 2"
+		  " and inserted = 2 and rejected = 0 and chunks = 1", 1);
+	rig_check("select count(*) from meta.reject r join meta.load l"
+		  " on l.load_id = r.resolved_by where l.inserted = 1", 1);
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void tries_in_one_batch_count_once(void)
+{
+	rig_make();
+	make_reject();
+	rig_stop_consumer();
+	rig_publish_replay(&drop, 1, 1, 20, "{\"id\":\"b\",\"n\":1}");
+	rig_publish_replay(&drop, 1, 2, 20, "{\"id\":\"b\",\"n\":2}");
+	rig_publish_replay(&drop, 1, 1, 20, "{\"id\":\"b\",\"n\":1}");
+	rig_start_consumer();
+	rig_await(OPEN, 0);
+	rig_await(DUPLICATES, 2);
+	rig_check("select n from raw.items where id = 'b'", 1);
+	rig_check(DELTA_ROWS, 2);
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void a_replay_of_no_reject_is_set_aside(void)
+{
+	rig_make();
+	make_reject();
+	rig_publish_replay(&drop, 1, 1, 21, "{\"id\":\"b\",\"n\":1}");
+	rig_publish_replay(&other_drop, 1, 1, 20, "{\"id\":\"b\",\"n\":1}");
+	rig_await("select count(*) from meta.reject"
+		  " where code = 'no_such_reject'", 2);
+	rig_check("select count(*) from meta.message", 2);
+	rig_check("select count(*) from meta.source where drop_id ="
+		  " '02000000-0000-4000-8000-000000000000'", 0);
+	rig_check(MASTER_ROWS, 1);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+static void the_database_may_refuse_a_replay(void)
+{
+	rig_make();
+	make_reject();
+	test_exec(rig_db(), "alter table raw.items add constraint small"
+			   " check (n < 3)");
+	rig_publish_replay(&drop, 1, 1, 20, "{\"id\":\"b\",\"n\":3}");
+	rig_await("select count(*) from meta.reject where code = 'database'"
+		  " and resolved_by is null", 1);
+	rig_check(MASTER_ROWS, 1);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
 static void foreign_json_is_taken(void)
 {
 	rig_make();
@@ -551,6 +643,13 @@ CU_TestInfo consumer_tests[] = {
 		the_newest_version_wins_whatever_comes_last },
 	{ "bad records cost themselves only",
 		bad_records_cost_themselves_only },
+	{ "a replay resolves its reject once",
+		a_replay_resolves_its_reject_once },
+	{ "tries in one batch count once", tries_in_one_batch_count_once },
+	{ "a replay of no reject is set aside",
+		a_replay_of_no_reject_is_set_aside },
+	{ "the database may refuse a replay",
+		the_database_may_refuse_a_replay },
 	{ "foreign JSON is taken", foreign_json_is_taken },
 	{ "what cannot be loaded is kept", what_cannot_be_loaded_is_kept },
 	{ "a dataset added meanwhile is found",

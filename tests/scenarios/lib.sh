@@ -272,7 +272,11 @@ check_invariants() {
 	check "derived datasets keep their rejects" "$(q "select count(*)
 		from meta.derived d
 		where rejected <> (select count(*) from meta.reject r where
-			r.source_id = d.source_id and r.dataset = d.dataset and item > 0)")" 0
+			r.source_id = d.source_id and r.dataset = d.dataset and item > 0
+			and resolved_by is null)")" 0
+	check "rejects that were kept and not resolved are those counted" "$(q "select count(*)
+		from meta.source s where rejected <> (select count(*) from meta.reject r
+			where r.source_id = s.source_id and item = 0 and resolved_by is null)")" 0
 	check "reader rejects and their ledger rows agree" "$(q "select
 		(select count(*) from meta.chunk where kind = 'r') -
 		(select count(*) from meta.reject join meta.source using (source_id)

@@ -161,14 +161,11 @@ static void check_round_trip(struct envelope want, const char *type,
 
 static void each_kind_round_trips(void)
 {
-	struct envelope again = chunk();
 	struct envelope far = manifest();
 
 	check_round_trip(chunk(), "chunk", DROP ":0-20");
 	check_round_trip(reject(), "reject", DROP ":20-30");
 	check_round_trip(manifest(), "manifest", DROP ":30-30");
-	again.replay = 7;
-	check_round_trip(again, "chunk", DROP ":0-20#r7");
 	far.lo = far.hi = far.size = INT64_MAX;
 	far.failed = false;
 	check_round_trip(far, "manifest",
@@ -402,7 +399,56 @@ static void ranges_are_kept(void)
 	check_envelope_refused(e, "size");
 	e = manifest();
 	e.replay = 1;
-	check_envelope_refused(e, "replayed");
+	check_envelope_refused(e, "never replayed");
+	e = reject();
+	e.replay = 1;
+	check_envelope_refused(e, "never replayed");
+}
+
+#define REPLAYED "{\"a\":\"longer than the range\"}\n"
+
+static struct envelope replay(const char *index, size_t index_len)
+{
+	struct envelope e = chunk();
+
+	e.lo = e.hi = 12; /* nothing stood there */
+	e.replay = 7;
+	e.records = 1;
+	e.drop.bytes[6] = 0x80; /* of a foreign message */
+	e.crc = crc32c(0, REPLAYED, sizeof(REPLAYED) - 1);
+	e.index = (struct bytes){ index, index_len };
+	return e;
+}
+
+static bool decode_replay(const struct envelope *e, struct envelope *got,
+	struct err *err)
+{
+	struct sample sample;
+
+	encode(&sample, e);
+	sample.message.body = TEXT(REPLAYED);
+	return envelope_decode(&sample.message, got, err);
+}
+
+static void a_replay_stands_for_its_range(void)
+{
+	struct envelope e = replay("\x00\x1d\x00", 3), got;
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(decode_replay(&e, &got, &err));
+	CU_ASSERT_EQUAL(got.replay, 7);
+	CU_ASSERT_EQUAL(got.lo, 12);
+	e.replay = 0; /* a chunk may do nothing of this */
+	CU_ASSERT_FALSE(decode_replay(&e, &got, &err));
+	e = replay("\x01\x1d\x00", 3); /* one byte behind its start */
+	err = (struct err){ 0 };
+	CU_ASSERT_FALSE(decode_replay(&e, &got, &err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "start of its range"));
+	e = replay("\x00\x1d\x00", 3);
+	e.records = 2;
+	err = (struct err){ 0 };
+	CU_ASSERT_FALSE(decode_replay(&e, &got, &err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "one record"));
 }
 
 static void check_body_refused(struct envelope e, struct bytes body,
@@ -511,6 +557,7 @@ CU_TestInfo envelope_tests[] = {
 	{ "forged ids are refused", forged_ids_are_refused },
 	{ "ranges are kept", ranges_are_kept },
 	{ "bodies are checked", bodies_are_checked },
+	{ "a replay stands for its range", a_replay_stands_for_its_range },
 	{ "indexes are checked", indexes_are_checked },
 	{ "further headers are ignored", further_headers_are_ignored },
 	{ "ours is told from foreign", ours_is_told_from_foreign },
