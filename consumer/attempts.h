@@ -11,6 +11,12 @@
 #include "common/db.h"
 #include "consumer/work.h"
 
+/* A message of several records that is guilty is tried record by record: each
+ * is noted before it is looked into, in the place of the one before, so that a
+ * death names it. One that killed us twice that way is poison; the others are
+ * innocent. */
+#define RECORD_DEATHS 2
+
 /* Reads the deaths of those of works that have a key. */
 bool attempts_read(struct db *db, struct work *const *works, size_t count,
 	struct err *err) MUST_CHECK;
@@ -21,5 +27,14 @@ bool attempts_note(struct db *db, struct work *const *works, size_t count,
 /* Takes back what was noted and not forgotten by a commit. */
 bool attempts_take_back(struct db *db, struct work *const *works,
 	size_t count, bool alone, struct err *err) MUST_CHECK;
+
+/* What earlier trials found: fills work->poisoned, work->passed and
+ * work->trial_deaths. */
+bool attempts_read_trial(struct db *db, struct work *work, struct err *err)
+	MUST_CHECK;
+/* Notes that this record is tried now, and that work->trying passed. Record 0:
+ * all did. */
+bool attempts_note_record(struct db *db, struct work *work, uint64_t number,
+	struct err *err) MUST_CHECK;
 
 #endif

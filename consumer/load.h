@@ -30,4 +30,11 @@ bool load_run(struct session *session, struct work **works, size_t count,
 bool load_rehearse(struct session *session, const struct work *work,
 	struct err *err) MUST_CHECK;
 
+/* The same for a message of several records, one by one; note hears of each
+ * before it is touched. Those up to work->passed are left out. */
+bool load_try_records(struct session *session, struct work *work,
+	bool (*note)(struct db *db, struct work *work, uint64_t number,
+		struct err *err),
+	struct err *err) MUST_CHECK;
+
 #endif

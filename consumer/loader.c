@@ -568,17 +568,59 @@ static bool rehearse(struct loader *loader, const struct work *work)
 	return false;
 }
 
+static bool step_read_trial(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	(void)count;
+	return attempts_read_trial(loader->session.db, works[0], err);
+}
+
+static bool step_try_records(struct loader *loader, struct work **works,
+	size_t count, struct err *err)
+{
+	(void)count;
+	return load_try_records(&loader->session, works[0],
+		attempts_note_record, err);
+}
+
+/* Which of its records is it? *found when some are; else they are guilty
+ * together. */
+static bool try_records(struct loader *loader, struct work *work, bool *found)
+{
+	struct err err = { 0 };
+
+	*found = false;
+	if (work->alone - work->trial_deaths >= HOPELESS_DEATHS)
+		return true;
+	if (!read_or_end(loader, &work, 1))
+		return false;
+	if (work->records < 2 || !work_has_rows(work))
+		return true;
+	if (persist(loader, step_try_records, &work, 1, &err) != LOADED)
+		return false;
+	*found = work->poisoned.len > 0;
+	return true;
+}
+
 /* Killed us too often while nothing else was in our hands. */
 static bool condemn(struct loader *loader, struct work *work)
 {
 	static const char why[] = "the consumer died while it held this message";
 	struct err err = { 0 };
+	bool found;
 
+	if (persist(loader, step_read_trial, &work, 1, &err) != LOADED ||
+		!try_records(loader, work, &found))
+		return false;
 	LOG(LOG_ERROR, "poison",
 		LOG_S("message", work->delivery->message.message_id),
 		LOG_I("deaths", work->alone),
-		LOG_S("remedy", "rejected whole: see `sluice rejects list`"));
-	if (work->alone < HOPELESS_DEATHS &&
+		LOG_U("records", found ? work->poisoned.len / sizeof(uint64_t) :
+			work->records),
+		LOG_S("remedy", "rejected: see `sluice rejects list`"));
+	if (found)
+		return true;
+	if (work->alone - work->trial_deaths < HOPELESS_DEATHS &&
 		envelope_is_ours(&work->delivery->message)) {
 		if (!read_or_end(loader, &work, 1))
 			return false;

@@ -32,6 +32,7 @@ void work_free(struct work *work)
 		return;
 	delivery_free(work->delivery);
 	buf_clear(&work->refused);
+	buf_clear(&work->poisoned);
 	free(work);
 }
 
@@ -97,6 +98,19 @@ bool work_make_key(struct work *work, struct err *err)
 bool work_is_foreign(const struct work *work)
 {
 	return work->kind == WORK_FOREIGN || work->kind == WORK_ASIDE;
+}
+
+bool work_is_poisoned(const struct work *work, uint64_t number)
+{
+	const char *at = work->poisoned.data;
+	uint64_t one;
+
+	for (size_t i = 0; i < work->poisoned.len; i += sizeof(one)) {
+		memcpy(&one, at + i, sizeof(one));
+		if (one == number)
+			return true;
+	}
+	return false;
 }
 
 bool work_is_replay(const struct work *work)

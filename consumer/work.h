@@ -37,6 +37,13 @@ struct work {
 	char key[SHA256_TEXT]; /* in meta.attempt; empty unless redelivered */
 	int together, alone;   /* deaths while it was in our hands */
 	bool counted;          /* the attempt at hand is in meta.attempt */
+
+	/* tried record by record, see attempts.h */
+	uint64_t trying;       /* the record at hand; 0: none */
+	uint64_t passed;       /* up to this one in this process */
+	int trial_deaths;      /* of those deaths alone */
+	struct buf poisoned;   /* uint64_t numbers of records found guilty,
+				* ascending: they are rejected unread */
 	bool done;             /* committed */
 
 	int64_t reject_id; /* a replay's: the row it is to resolve */
@@ -73,6 +80,8 @@ bool work_set_aside(struct work *work, const char *code, const char *detail,
 /* Looks the dataset up; when there is none, the records are rejected. */
 void work_find_dataset(struct work *work, const struct pipeline_set *set);
 
+/* True for a record that killed us when it was tried. */
+bool work_is_poisoned(const struct work *work, uint64_t number);
 /* True for a message whose id was made from its bytes. */
 bool work_is_foreign(const struct work *work);
 /* True for a reject that is put through again. */

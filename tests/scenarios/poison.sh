@@ -61,7 +61,7 @@ poisoned() {
 }
 
 scenario_begin poison
-export SLUICE_STUCK_SECS=1 SLUICE_CHUNK_RECORDS=1
+export SLUICE_STUCK_SECS=1 SLUICE_CHUNK_RECORDS=20
 producer_start
 supervised_start
 poisoned aborts sluice-test-abort "a record that kills is rejected"
