@@ -43,6 +43,7 @@ struct db *connect_db(const struct config *config,
 			.application = "sluice",
 			.connect_timeout_secs =
 				(int)config->connect_timeout_secs,
+			.heartbeat_secs = (int)config->heartbeat_secs,
 			.lock_timeout_ms = config->lock_timeout_ms,
 			.statement_timeout_ms = statement_timeout_ms,
 			.read_only = read_only,

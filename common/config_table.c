@@ -115,7 +115,8 @@ static const struct setting settings[] = {
 			"broker_tls" },
 	{ .name = "heartbeat_secs", SECS(2, 600), AT(heartbeat_secs),
 		.preset = "10 s",
-		.help = "a connection silent for twice as long is dead" },
+		.help = "a connection, to either server, silent for twice "
+			"as long is dead" },
 	{ .name = "queue_max_bytes", BYTES(MIB, 1024 * GIB),
 		AT(queue_max_bytes), .preset = "32 MiB",
 		.help = "of a pipeline's queue; beyond, the backlog waits as "

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_SECS 10
+#define HEARTBEAT_SECS 10
 #define GRACE_MS 30000 /* beyond statement_timeout, before we give up */
 #define COPY_SLICE ((size_t)256 << 10)
 
@@ -292,15 +293,38 @@ static bool poll_login(struct db *db, int timeout_ms, struct err *err)
 	}
 }
 
+static int heartbeat_secs(const struct db_options *options)
+{
+	return options->heartbeat_secs > 0 ? options->heartbeat_secs :
+		HEARTBEAT_SECS;
+}
+
+/* A third of it, so that three probes fit into the second heartbeat. */
+static int probe_secs(const struct db_options *options)
+{
+	return heartbeat_secs(options) > 3 ? heartbeat_secs(options) / 3 : 1;
+}
+
+struct number {
+	char text[16];
+};
+
+static const char *decimal(struct number *number, int value)
+{
+	(void)snprintf(number->text, sizeof(number->text), "%d", value);
+	return number->text;
+}
+
 static PGconn *start_login(const struct db_options *options)
 {
-	char port[16];
+	const int beat = heartbeat_secs(options);
+	struct number port, idle, probe, limit;
 	const struct {
 		const char *name;
 		const char *value;
 	} given[] = {
 		{ "host", options->host },
-		{ "port", port },
+		{ "port", decimal(&port, options->port) },
 		{ "dbname", options->name },
 		{ "user", options->user },
 		{ "password", options->password },
@@ -311,17 +335,17 @@ static PGconn *start_login(const struct db_options *options)
 		{ "target_session_attrs",
 			options->read_only ? "any" : "read-write" },
 		{ "keepalives", "1" },
-		{ "keepalives_idle", "10" },
-		{ "keepalives_interval", "5" },
+		{ "keepalives_idle", decimal(&idle, beat) },
+		{ "keepalives_interval",
+			decimal(&probe, probe_secs(options)) },
 		{ "keepalives_count", "3" },
-		{ "tcp_user_timeout", "25000" },
+		{ "tcp_user_timeout", decimal(&limit, 2000 * beat) },
 	};
 	const size_t count = sizeof(given) / sizeof(*given);
 	const char *names[sizeof(given) / sizeof(*given) + 1];
 	const char *values[sizeof(given) / sizeof(*given) + 1];
 	size_t n = 0;
 
-	(void)snprintf(port, sizeof(port), "%d", options->port);
 	for (size_t i = 0; i < count; i++)
 		if (given[i].value != NULL && given[i].value[0] != '\0') {
 			names[n] = given[i].name;
@@ -337,6 +361,30 @@ static void ignore_notice(void *context, const PGresult *res)
 {
 	(void)context;
 	(void)res;
+}
+
+/* The server looks after us as we do after it: a transaction whose client is
+ * gone without a word holds its locks until the server knows, also while a
+ * statement runs. What a server cannot do it refuses: so be it. */
+static bool set_server_keepalive(struct db *db,
+	const struct db_options *options, struct err *err)
+{
+	const int beat = heartbeat_secs(options);
+	struct err refused = { 0 };
+	struct buf sql = { 0 };
+	bool ok;
+
+	ok = buf_printf(&sql, err,
+		"set tcp_keepalives_idle = %d; set tcp_keepalives_interval "
+		"= %d; set tcp_keepalives_count = 3; set tcp_user_timeout "
+		"= %d; set client_connection_check_interval = '2s'",
+		beat, probe_secs(options), 2000 * beat);
+	if (ok && !db_exec(db, sql.data, &refused) && !db_alive(db)) {
+		*err = refused;
+		ok = false;
+	}
+	buf_clear(&sql);
+	return ok;
 }
 
 /* SET, not startup options: poolers refuse those. */
@@ -383,7 +431,8 @@ static bool login(struct db *db, const struct db_options *options,
 		return err_memory(err);
 	if (PQsetnonblocking(db->conn, 1) != 0)
 		return fail_lost(db, err);
-	return set_session(db, options, err);
+	return set_session(db, options, err) &&
+		set_server_keepalive(db, options, err);
 }
 
 struct db *db_open(const struct db_options *options, struct err *err)

@@ -26,6 +26,8 @@ struct db_options {
 	const char *sslrootcert;
 	const char *application;
 	int connect_timeout_secs;
+	int heartbeat_secs; /* silent for twice as long: lost, for both sides;
+			     * 0: 10 */
 	int64_t lock_timeout_ms;      /* 0: none */
 	int64_t statement_timeout_ms; /* 0: none */
 	bool read_only;               /* any server will do, no writing */

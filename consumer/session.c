@@ -49,6 +49,7 @@ static bool connect_db(struct session *session, struct err *err)
 		.sslrootcert = config->database_sslrootcert,
 		.application = "sluice-consumer",
 		.connect_timeout_secs = (int)config->connect_timeout_secs,
+		.heartbeat_secs = (int)config->heartbeat_secs,
 		.lock_timeout_ms = config->lock_timeout_ms,
 		.statement_timeout_ms = config->statement_timeout_ms,
 		.stop_fd = session->stop_fd,

@@ -81,6 +81,7 @@ static void a_session_is_set_up(void)
 
 	options.lock_timeout_ms = 1234;
 	options.statement_timeout_ms = 5678;
+	options.heartbeat_secs = 7;
 	db = open_db(&options);
 	check_text(db, "show timezone", "UTC");
 	check_text(db, "show client_encoding", "UTF8");
@@ -88,6 +89,11 @@ static void a_session_is_set_up(void)
 	check_text(db, "show idle_in_transaction_session_timeout", "30s");
 	check_text(db, "show lock_timeout", "1234ms");
 	check_text(db, "show statement_timeout", "5678ms");
+	check_text(db, "show tcp_keepalives_idle", "7");
+	check_text(db, "show tcp_keepalives_interval", "2");
+	check_text(db, "show tcp_keepalives_count", "3");
+	check_text(db, "show tcp_user_timeout", "14000");
+	check_text(db, "show client_connection_check_interval", "2s");
 	check_text(db, "show application_name", "sluice test_db");
 	CU_ASSERT(db_server_version(db) >= 150000);
 	db_close(db);
