@@ -139,6 +139,41 @@ void log_err(enum log_level level, const char *event, const struct err *err)
 		LOG(level, event, LOG_S("err", err->text));
 }
 
+/* FNV-1a, numbers left out; never 0. */
+static uint64_t mark_of(const char *text)
+{
+	uint64_t mark = 0xcbf29ce484222325u;
+
+	for (; *text != '\0'; text++)
+		if (*text < '0' || *text > '9')
+			mark = (mark ^ (unsigned char)*text) * 0x100000001b3u;
+	return mark != 0 ? mark : 1;
+}
+
+/* True when it was not said before, and there is room to remember it. */
+static bool is_news(struct log_repeat *repeat, const char *text)
+{
+	const uint64_t mark = mark_of(text);
+
+	for (size_t i = 0; i < LOG_REPEAT_TEXTS; i++) {
+		if (repeat->said[i] == mark)
+			return false;
+		if (repeat->said[i] == 0) {
+			repeat->said[i] = mark;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool log_repeat_due_for(struct log_repeat *repeat, const char *text)
+{
+	if (!is_news(repeat, text) || repeat->times == 0)
+		return log_repeat_due(repeat);
+	repeat->times++;
+	return true;
+}
+
 bool log_repeat_due(struct log_repeat *repeat)
 {
 	const int64_t now = clock_now_ms();

@@ -48,6 +48,8 @@ void log_write(enum log_level level, const char *event,
 /* An err as a line: event, the fields' text as err=..., code where known. */
 void log_err(enum log_level level, const char *event, const struct err *err);
 
+#define LOG_REPEAT_TEXTS 4
+
 /* A complaint that may repeat: logged once, then at growing intervals (1, 2,
  * 4 ... minutes, at most hourly), then once more when it clears. Zeroed is
  * "all well". One thread at a time. */
@@ -55,10 +57,14 @@ struct log_repeat {
 	uint64_t times;
 	int64_t next_ms;
 	int64_t gap_ms;
+	uint64_t said[LOG_REPEAT_TEXTS];
 };
 
 /* True when this occurrence should be logged. */
 bool log_repeat_due(struct log_repeat *repeat);
+/* The same, but the first texts that differ (their numbers do not count) are
+ * each logged at once: a new cause must not hide behind an old one. */
+bool log_repeat_due_for(struct log_repeat *repeat, const char *text);
 /* Returns how often it had happened, and forgets; 0 when all was well. */
 uint64_t log_repeat_clear(struct log_repeat *repeat);
 

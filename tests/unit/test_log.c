@@ -103,10 +103,27 @@ static void errors_wrap_and_map(void)
 	CU_ASSERT_EQUAL(err_exit_code(&err), EXIT_IO);
 }
 
+static void news_are_told(void)
+{
+	struct log_repeat repeat = { 0 };
+
+	CU_ASSERT_TRUE(log_repeat_due_for(&repeat, "port 1: lost"));
+	CU_ASSERT_FALSE(log_repeat_due_for(&repeat, "port 27: lost"));
+	CU_ASSERT_TRUE(log_repeat_due_for(&repeat, "refused"));
+	CU_ASSERT_FALSE(log_repeat_due_for(&repeat, "refused"));
+	CU_ASSERT_FALSE(log_repeat_due_for(&repeat, "port 1: lost"));
+	CU_ASSERT_TRUE(log_repeat_due_for(&repeat, "third"));
+	CU_ASSERT_TRUE(log_repeat_due_for(&repeat, "fourth"));
+	CU_ASSERT_FALSE(log_repeat_due_for(&repeat, "fifth: too many"));
+	CU_ASSERT_EQUAL(log_repeat_clear(&repeat), 8);
+	CU_ASSERT_TRUE(log_repeat_due_for(&repeat, "refused"));
+}
+
 CU_TestInfo log_tests[] = {
 	{ "lines are logfmt, escaped, errno survives", lines_are_logfmt },
 	{ "lines are JSON when asked", lines_are_json },
 	{ "a repeated complaint is logged rarely", repeats_are_rare },
+	{ "a new cause is logged at once", news_are_told },
 	{ "back-off grows to its ceiling", backoff_grows_to_its_ceiling },
 	{ "errors wrap and map to exit codes", errors_wrap_and_map },
 	CU_TEST_INFO_NULL,
