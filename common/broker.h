@@ -49,6 +49,11 @@ bool broker_confirm_mode(struct broker *broker, struct err *err) MUST_CHECK;
 bool broker_publish(struct broker *broker, const struct message *message,
 	uint64_t *tag, struct err *err) MUST_CHECK;
 
+/* Reads what has arrived. *blocks: the server blocks publishers, and a publish
+ * would only wait. */
+bool broker_blocks(struct broker *broker, bool *blocks, struct err *err)
+	MUST_CHECK;
+
 /* -- consuming -------------------------------------------------------- */
 
 /* basic.qos (per consumer) and basic.consume with explicit acks, under a

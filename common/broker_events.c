@@ -571,6 +571,21 @@ bool broker_writable(struct broker *broker, struct err *err)
 		broker->blocked ? broker->blocked_why : "");
 }
 
+bool broker_blocks(struct broker *broker, bool *blocks, struct err *err)
+{
+	short ready = 0;
+	bool woken;
+
+	if (broker->dead)
+		return broker_lost(broker, AMQP_STATUS_CONNECTION_CLOSED, NULL,
+			err);
+	if (!poll_for(broker, POLLIN, -1, 0, &ready, &woken, err) ||
+		(ready != 0 && !broker_read(broker, err)))
+		return false;
+	*blocks = broker->blocked;
+	return true;
+}
+
 bool broker_ackable(struct broker *broker, struct err *err)
 {
 	short ready = 0;

@@ -62,16 +62,31 @@ static bool no_connection(struct publisher *p, const char *event,
 		*err = *why;
 		return false;
 	}
-	if (log_repeat_due(&p->away))
+	if (log_repeat_due_for(&p->away, why->text)) {
 		log_err(why->kind == ERR_STOP ? LOG_ERROR : LOG_WARN, event,
 			why);
+		p->complained = true;
+	}
 	p->connect_ms = clock_now_ms() + wait_ms;
 	return true;
 }
 
-static bool connect(struct publisher *p, struct err *err)
+/* One that is lost again and again is logged as rarely as its loss. */
+static void log_connected(struct publisher *p)
 {
 	const struct config *config = &p->plan->config;
+
+	if (p->complained || !p->ever)
+		LOG(LOG_INFO, "connected", LOG_S("host", config->broker_host),
+			LOG_I("port", config->broker_port),
+			LOG_S("vhost", config->broker_vhost),
+			LOG_S("version", broker_version(p->broker)),
+			LOG_U("again", p->away.times));
+	p->complained = false;
+}
+
+static bool connect(struct publisher *p, struct err *err)
+{
 	struct err why = { 0 };
 	struct broker *broker = open_broker(p, &why);
 
@@ -79,12 +94,10 @@ static bool connect(struct publisher *p, struct err *err)
 		return no_connection(p, "no_broker", &why, err);
 	set_broker(p, broker);
 	p->blocked = false;
+	p->answered = false;
+	p->connected_ms = clock_now_ms();
+	log_connected(p);
 	p->ever = true;
-	LOG(LOG_INFO, "connected", LOG_S("host", config->broker_host),
-		LOG_I("port", config->broker_port),
-		LOG_S("vhost", config->broker_vhost),
-		LOG_S("version", broker_version(broker)),
-		LOG_U("again", log_repeat_clear(&p->away)));
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define CHECKPOINT_MS 200
+#define STEADY_MS 5000 /* a connection that lived so long is well */
 #define QUIET_MS 60000 /* without a nack: the queue is well */
 
 /* -- reports ---------------------------------------------------------- */
@@ -130,8 +131,11 @@ static bool settle(struct publisher *p, const struct broker_event *event,
 	for (struct lane *lane = p->lanes; ok && lane != NULL;
 		lane = lane->next)
 		ok = collect(p, lane, err);
+	p->answered = true;
 	if (event->kind == BROKER_ACKED)
 		backoff_reset(&p->backoff);
+	if (clock_now_ms() - p->connected_ms > STEADY_MS)
+		(void)log_repeat_clear(&p->away);
 	return ok;
 }
 
@@ -162,7 +166,8 @@ bool publish_event(struct publisher *p, const struct broker_event *event,
 		break;
 	case BROKER_UNBLOCKED:
 		p->blocked = false;
-		LOG(LOG_INFO, "unblocked", LOG_S("why", ""));
+		LOG(LOG_INFO, "unblocked",
+			LOG_S("why", "the broker takes messages again"));
 		break;
 	case BROKER_DELIVERED:
 		delivery_free(event->delivery);

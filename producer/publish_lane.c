@@ -21,7 +21,7 @@ static struct lane *lane_new(const struct source *source, const char *key,
 		lane->key = strdup(key);
 		lane->pipeline = strdup(source->pipeline);
 		lane->backoff = (struct backoff){ .base_ms = 100,
-			.ceiling_ms = 10000 };
+			.ceiling_ms = 2000 };
 	}
 	if (lane == NULL || lane->key == NULL || lane->pipeline == NULL) {
 		(void)err_memory(err);
@@ -238,14 +238,26 @@ static struct lane *next_ready(struct publisher *p)
 	return NULL;
 }
 
+/* A new connection gets one message first: a broker that raised an alarm stops
+ * reading after it, and who sends on fills the kernel's buffers and hangs. */
+static bool must_wait(struct publisher *p, bool *wait, struct err *err)
+{
+	*wait = p->blocked ||
+		(!p->answered && window_flying(p->window) > 0);
+	return *wait || broker_blocks(p->broker, wait, err);
+}
+
 bool publish_burst(struct publisher *p, bool *more, struct err *err)
 {
 	struct lane *lane = NULL;
+	bool wait = false;
 
 	*more = false;
-	if (p->blocked)
-		return true;
 	for (int i = 0; i < BURST; i++) {
+		if (!must_wait(p, &wait, err))
+			return false;
+		if (wait)
+			return true;
 		lane = window_open(p->window) ? next_ready(p) : NULL;
 		if (lane == NULL)
 			return true;

@@ -49,6 +49,9 @@ struct publisher {
 	char *user;
 	bool blocked;
 	bool ever;             /* a connection was had */
+	bool answered;         /* this one has answered a message */
+	bool complained;       /* since the last connection was logged */
+	int64_t connected_ms;
 	struct backoff backoff;
 	struct log_repeat away;
 	int64_t connect_ms;    /* not before */
