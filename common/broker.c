@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define CLOSE_TIMEOUT_MS 1000
+#define CONSUME_TIMEOUT_MS 10000 /* a queue without a leader answers never */
 #define FRAME_MAX 131072
 /* a header frame holds these beside the headers: its own 8 bytes, class,
  * size, flags and the short strings */
@@ -195,16 +196,22 @@ static int handshake_ms(const struct broker *broker)
 		ms > HANDSHAKE_MAX_MS ? HANDSHAKE_MAX_MS : ms;
 }
 
+static bool set_rpc_timeout(struct broker *broker, int ms)
+{
+	const struct timeval limit = in_ms(ms);
+
+	return amqp_set_rpc_timeout(broker->amqp, &limit) == AMQP_STATUS_OK;
+}
+
 static bool log_in(struct broker *broker,
 	const struct broker_options *options, struct err *err)
 {
 	const struct timeval handshake = in_ms(handshake_ms(broker));
-	const struct timeval rpc = in_ms(RPC_TIMEOUT_MS);
 	amqp_rpc_reply_t reply;
 
 	if (amqp_set_handshake_timeout(broker->amqp, &handshake) !=
 			AMQP_STATUS_OK ||
-		amqp_set_rpc_timeout(broker->amqp, &rpc) != AMQP_STATUS_OK)
+		!set_rpc_timeout(broker, RPC_TIMEOUT_MS))
 		return err_stop(err, EXIT_BUG, "timeouts are not taken");
 	watch_enter(&broker->watch,
 		handshake_ms(broker) + broker->heartbeat_ms);
@@ -263,9 +270,7 @@ struct broker *broker_open(const struct broker_options *options,
 
 static void say_goodbye(struct broker *broker)
 {
-	const struct timeval limit = in_ms(CLOSE_TIMEOUT_MS);
-
-	if (amqp_set_rpc_timeout(broker->amqp, &limit) != AMQP_STATUS_OK)
+	if (!set_rpc_timeout(broker, CLOSE_TIMEOUT_MS))
 		return;
 	watch_enter(&broker->watch, CLOSE_TIMEOUT_MS);
 	(void)amqp_connection_close(broker->amqp, AMQP_REPLY_SUCCESS);
@@ -456,7 +461,9 @@ static amqp_rpc_reply_t send_consume(struct broker *broker, const char *queue,
 
 	(void)snprintf(tag, sizeof(tag), "sluice-%zu",
 		broker->consumer_count - 1);
-	watch_enter(&broker->watch, 2 * RPC_TIMEOUT_MS);
+	if (!set_rpc_timeout(broker, CONSUME_TIMEOUT_MS))
+		return (amqp_rpc_reply_t){ 0 };
+	watch_enter(&broker->watch, 2 * CONSUME_TIMEOUT_MS);
 	(void)amqp_basic_qos(broker->amqp, CHANNEL, 0, (uint16_t)prefetch, 0);
 	reply = amqp_get_rpc_reply(broker->amqp);
 	if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
@@ -466,6 +473,7 @@ static amqp_rpc_reply_t send_consume(struct broker *broker, const char *queue,
 		reply = amqp_get_rpc_reply(broker->amqp);
 	}
 	watch_leave(&broker->watch);
+	(void)set_rpc_timeout(broker, RPC_TIMEOUT_MS);
 	return reply;
 }
 

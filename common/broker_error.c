@@ -64,6 +64,12 @@ static bool closed(const struct broker *broker, unsigned code,
 				"RabbitMQ finds a message too large (%s): "
 				"lower chunk_bytes and max_record_bytes",
 				text);
+		if (strstr(text, "acknowledgement") != NULL)
+			return err_set(err, ERR_RETRY,
+				"RabbitMQ waited too long for acknowledgements "
+				"(%.120s): what it delivered comes again; look "
+				"why PostgreSQL is slow or waits (load_waits)",
+				text);
 		break;
 	default:
 		break;

@@ -17,7 +17,10 @@
 
 #define NOTES_MAX 4096
 #define HELD_BYTES_MAX ((size_t)32 << 20)
-#define SKIP_MS (2 * 60 * 1000) /* a queue that does not answer is left out */
+#define SKIP_MS 2000 /* a queue that does not answer is left out, at first */
+#define SKIP_MAX_MS (2 * 60 * 1000)
+#define LOOK_MS 2000 /* between two looks for a queue that is missing */
+#define STEADY_MS 5000 /* a connection that lived so long is well */
 #define QUEUE_NAME 128
 #define DEAD_PREFETCH 32 /* what is in there may wait for long in our hands */
 
@@ -45,6 +48,7 @@ struct source_queue {
 	char name[QUEUE_NAME];
 	bool missing;
 	int64_t skip_until_ms; /* it did not answer; 0: it is served */
+	int skips;             /* how often, one after the other */
 };
 
 struct intake {
@@ -70,6 +74,8 @@ struct intake {
 	struct backoff backoff;
 	struct log_repeat trouble;
 	struct log_repeat missing;
+	bool complained; /* since the last connection was logged */
+	int64_t connected_ms; /* the latest time; 0: never */
 	int64_t look_ms; /* when to look for missing queues again */
 };
 
@@ -440,14 +446,20 @@ static bool inspect_queue(struct broker *broker, struct source_queue *queue,
 	return true;
 }
 
+static bool is_left_out(const struct source_queue *queue)
+{
+	return queue->skip_until_ms > clock_now_ms();
+}
+
 /* All are asked for before any is consumed; a missing one must not keep the
- * others from being served. */
+ * others from being served. One that is left out would not even answer. */
 static bool inspect_queues(struct intake *intake, struct broker *broker,
 	size_t *missing, struct err *err)
 {
 	*missing = 0;
 	for (size_t i = 0; i < intake->queue_count; i++) {
-		if (!inspect_queue(broker, &intake->queues[i], err))
+		if (!is_left_out(&intake->queues[i]) &&
+			!inspect_queue(broker, &intake->queues[i], err))
 			return false;
 		*missing += intake->queues[i].missing;
 	}
@@ -456,9 +468,9 @@ static bool inspect_queues(struct intake *intake, struct broker *broker,
 
 static int heartbeat_ms(const struct intake *intake)
 {
-	const int64_t secs = intake->config->heartbeat_secs;
+	const int64_t third = intake->config->heartbeat_secs * 1000 / 3;
 
-	return secs > 0 && secs < 30 ? (int)secs * 1000 / 3 : 10000;
+	return third > 0 && third < LOOK_MS ? (int)third : LOOK_MS;
 }
 
 static void complain_missing(struct intake *intake)
@@ -482,6 +494,37 @@ static int prefetch_of(const struct intake *intake,
 		DEAD_PREFETCH : (int)prefetch;
 }
 
+/* One without a leader answers nothing, or ends the connection: the others
+ * are served first, it is tried again soon, then more and more rarely. */
+static bool skip(struct source_queue *queue, struct err *err)
+{
+	struct backoff pause = { .base_ms = SKIP_MS,
+		.ceiling_ms = SKIP_MAX_MS, .attempts = queue->skips++ };
+	const int ms = backoff_next_ms(&pause);
+
+	queue->skip_until_ms = clock_now_ms() + ms;
+	return err_wrap(err, "queue '%s' is left out for %d s (has it a leader?"
+		" rabbitmqctl list_queues name leader)", queue->name,
+		(ms + 999) / 1000);
+}
+
+/* The doubtful ones first: when the broker is stuck with one it keeps, for
+ * long, what it has delivered on this connection before. */
+static bool consume_all(struct intake *intake, bool doubtful, struct err *err)
+{
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		struct source_queue *queue = &intake->queues[i];
+
+		if (queue->missing || is_left_out(queue) ||
+			(queue->skips > 0) != doubtful)
+			continue;
+		if (!broker_consume(intake->broker, queue->name,
+			    prefetch_of(intake, queue), err))
+			return skip(queue, err);
+	}
+	return true;
+}
+
 static bool subscribe(struct intake *intake, struct err *err)
 {
 	size_t missing;
@@ -493,19 +536,13 @@ static bool subscribe(struct intake *intake, struct err *err)
 	else if (log_repeat_clear(&intake->missing) > 0)
 		LOG(LOG_INFO, "queues_found",
 			LOG_U("queues", intake->queue_count));
-	intake->look_ms = clock_now_ms() + heartbeat_ms(intake);
-	for (size_t i = 0; i < intake->queue_count; i++) {
-		struct source_queue *queue = &intake->queues[i];
-
-		if (queue->missing || queue->skip_until_ms > clock_now_ms())
-			continue;
-		if (broker_consume(intake->broker, queue->name,
-			    prefetch_of(intake, queue), err))
-			continue;
-		/* one without a leader answers nothing: serve the others */
-		queue->skip_until_ms = clock_now_ms() + SKIP_MS;
-		return err_wrap(err, "consume %s", queue->name);
-	}
+	intake->look_ms = clock_now_ms() + LOOK_MS;
+	if (!consume_all(intake, true, err) ||
+		!consume_all(intake, false, err))
+		return false;
+	for (size_t i = 0; i < intake->queue_count; i++)
+		if (!is_left_out(&intake->queues[i]))
+			intake->queues[i].skips = 0;
 	return true;
 }
 
@@ -522,7 +559,7 @@ static bool look_for_missing(struct intake *intake, struct err *err)
 		before += intake->queues[i].missing;
 	if (before == 0 || clock_now_ms() < intake->look_ms)
 		return true;
-	intake->look_ms = clock_now_ms() + heartbeat_ms(intake);
+	intake->look_ms = clock_now_ms() + LOOK_MS;
 	broker = connect_broker(intake, err);
 	if (broker == NULL)
 		return false;
@@ -588,12 +625,24 @@ static bool wanted(const struct intake *intake)
 
 static void recovered(struct intake *intake)
 {
-	const uint64_t times = log_repeat_clear(&intake->trouble);
+	if (intake->complained || intake->connected_ms == 0)
+		LOG(LOG_INFO, "broker_connected",
+			LOG_S("host", intake->config->broker_host),
+			LOG_I("port", intake->config->broker_port),
+			LOG_U("failures", intake->trouble.times));
+	intake->complained = false;
+	intake->connected_ms = clock_now_ms();
+	atomic_store(&intake->generation, intake->connection);
+}
 
-	LOG(LOG_INFO, "broker_connected",
-		LOG_S("host", intake->config->broker_host),
-		LOG_I("port", intake->config->broker_port),
-		LOG_U("failures", times));
+/* One that is lost as soon as it is had is no recovery: the pauses grow, the
+ * complaints stay rare. */
+static void calm(struct intake *intake)
+{
+	if (clock_now_ms() - intake->connected_ms < STEADY_MS)
+		return;
+	(void)log_repeat_clear(&intake->trouble);
+	backoff_reset(&intake->backoff);
 }
 
 /* A queue that was passed over is tried again, on a new connection. */
@@ -621,13 +670,11 @@ static bool serve(struct intake *intake, struct err *err)
 		return false;
 	intake->connection++;
 	ok = subscribe(intake, err);
-	if (ok) {
+	if (ok)
 		recovered(intake);
-		backoff_reset(&intake->backoff);
-		atomic_store(&intake->generation, intake->connection);
-	}
 	while (ok && wanted(intake) && !intake->renew) {
 		ok = turn(intake, err);
+		calm(intake);
 		retry_skipped(intake);
 	}
 	take_notes(intake); /* the last acknowledgements, at the end */
@@ -652,9 +699,11 @@ static void fail(struct intake *intake, const struct err *err)
 		queue_close(intake->notes);
 		return;
 	}
-	if (log_repeat_due(&intake->trouble))
+	if (log_repeat_due_for(&intake->trouble, err->text)) {
+		intake->complained = true;
 		log_err(err->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,
 			"broker_lost", err);
+	}
 	await_note(intake, backoff_next_ms(&intake->backoff));
 	take_notes(intake);
 }
