@@ -20,7 +20,7 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libsqlite3-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev
 	libcunit1-dev)
 RUN=(postgresql-15 rabbitmq-server tmux)
-TEST=(shellcheck python3 jq strace curl zstd procps spin)
+TEST=(shellcheck python3 jq strace curl zstd procps spin iproute2)
 
 # -- what is missing -----------------------------------------------------------
 

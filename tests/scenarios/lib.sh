@@ -113,9 +113,11 @@ drop_vhost() {
 			"$(setting broker_api)/api/vhosts/s_$name"
 }
 
+# A scenario that leaves more behind defines scenario_undo.
 scenario_clean() { # [EXIT CODE]
 	local code=${1:-$?}
 	trap - EXIT
+	! declare -F scenario_undo >/dev/null || scenario_undo || true
 	kill_daemon "$producer_pid" KILL
 	kill_daemon "$consumer_pid" KILL
 	if [ "$code" != 0 ] || [ "$failures" != 0 ]; then
