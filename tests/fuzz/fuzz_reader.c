@@ -87,7 +87,7 @@ static bool is_left_out(const uint8_t *data, size_t len)
 }
 
 /* As a plain test every way of reading again is tried; under libFuzzer one
- * size of reads and one position, by the bytes' own sum: each comes up often
+ * size of reads or one position, by the bytes' own sum: each comes up often
  * enough, and the rest of the time goes into other inputs. Compressed files
  * are fuzz_input's there: they cost a hundred plain ones. */
 static const char *read_all(const uint8_t *data, size_t len,
@@ -103,11 +103,11 @@ static const char *read_all(const uint8_t *data, size_t len,
 
 	pieces->untried = sum / 64 % 16 != 0;
 	why = pieces_read(fd, plain, limits, 4096, NULL, pieces);
-	if (why == NULL)
+	if (why == NULL && (sum / 4 % 2 == 0 || pieces->count < 2))
 		why = pieces_again(fd, limits, steps[sum % 4], pieces, 0);
-	if (why == NULL && pieces->count > 1)
+	else if (why == NULL)
 		why = pieces_again(fd, limits, 5, pieces,
-			1 + sum / 4 % (pieces->count - 1));
+			1 + sum / 1024 % (pieces->count - 1));
 	return why;
 #else
 	return pieces_hold(data, len, limits, 8, pieces);

@@ -27,7 +27,7 @@ usage() {
 # The longest input: what still goes fast. Others need no more than this.
 max_len() { # TARGET
 	case $1 in
-	reader) echo 64 ;;
+	reader) echo 48 ;;
 	input) echo 96 ;;
 	jsonscan) echo 128 ;;
 	copybin | ident | inotify) echo 256 ;;
