@@ -83,18 +83,19 @@ const char *place_fault(const struct stat *st, uint64_t max_bytes)
 	const uint64_t size = (uint64_t)st->st_size;
 
 	if (S_ISLNK(st->st_mode))
-		return "it is a symbolic link";
+		return "it is a symbolic link: put the file itself there";
 	if (S_ISDIR(st->st_mode))
 		return "it is a folder";
 	if (!S_ISREG(st->st_mode))
-		return "it is no regular file";
+		return "it is no regular file: remove it";
 	if (st->st_nlink > 1)
 		return "it has further hard links: copy or move it instead";
 	if (size > max_bytes)
-		return "it is larger than max_file_bytes";
+		return "it is larger than max_file_bytes: split it, or raise "
+			"the setting";
 	if (size >= SPARSE_FROM &&
 		(uint64_t)st->st_blocks * 512 * SPARSE_FACTOR < size)
-		return "it is nearly all holes";
+		return "it is nearly all holes: write it out, or compress it";
 	return NULL;
 }
 
