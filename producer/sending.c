@@ -270,24 +270,57 @@ static bool path_of(const struct source *source, struct buf *path,
 		source_claimed_path(source, path, err);
 }
 
-static bool open_file(struct sending *sending, struct err *err)
+/* Without its folder a claimed file is not gone: that may have been renamed,
+ * or its file system unmounted, and come back. */
+static void judge_missing(struct sending *sending, int root, char *path,
+	struct err *err)
 {
-	const struct source *source = sending->source;
+	char *slash = strrchr(path, '/');
+
+	if (sending->source->kept_root == NULL && slash != NULL) {
+		*slash = '\0';
+		sending->away = !place_exists(root, path);
+	}
+	sending->gone = !sending->away;
+	if (sending->away)
+		(void)err_set(err, ERR_RETRY, "the folder %s/%s is missing: "
+			"bring it back", sending->raw_dir, path);
+}
+
+static bool open_below(struct sending *sending, int root, struct err *err)
+{
+	struct err why = { 0 };
 	struct buf path = { 0 };
-	const int root = place_root(source->kept_root != NULL ?
-		source->kept_root : sending->raw_dir, err);
-	bool ok = root >= 0 && path_of(source, &path, err);
+	bool ok = path_of(sending->source, &path, err);
 
 	if (ok) {
-		sending->fd = place_open(root, path.data, O_RDONLY, err);
+		sending->fd = place_open(root, path.data, O_RDONLY, &why);
 		ok = sending->fd >= 0;
-		sending->gone = !ok && errno == ENOENT;
+		if (!ok && errno == ENOENT)
+			judge_missing(sending, root, path.data, &why);
+		if (!ok)
+			*err = why;
 	}
 	if (!ok && !sending->gone)
 		err->kind = ERR_RETRY;
-	if (root >= 0)
-		close(root);
 	buf_clear(&path);
+	return ok;
+}
+
+static bool open_file(struct sending *sending, struct err *err)
+{
+	const char *folder = sending->source->kept_root != NULL ?
+		sending->source->kept_root :
+		sending->raw_dir;
+	const int root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok;
+
+	sending->gone = false;
+	sending->away = root < 0;
+	if (root < 0)
+		return err_errno(err, ERR_RETRY, "open folder %s", folder);
+	ok = open_below(sending, root, err);
+	close(root);
 	return ok;
 }
 
@@ -425,7 +458,8 @@ static bool read_step(struct sending *sending, struct gives *gives,
 	return end_step(sending, gives, err);
 }
 
-/* Input and output may fail for a while, but not for ever. */
+/* Input and output may fail for a while, but not for ever; only a folder that
+ * is away is waited for. */
 static bool retry_or_give_up(struct sending *sending, struct gives *gives,
 	struct err *err)
 {
@@ -433,7 +467,8 @@ static bool retry_or_give_up(struct sending *sending, struct gives *gives,
 
 	close_file(sending);
 	sending->at_end = false;
-	if (err->kind != ERR_RETRY || ++sending->failures < FAILURES_MAX)
+	if (err->kind != ERR_RETRY || sending->away ||
+		++sending->failures < FAILURES_MAX)
 		return false;
 	(void)snprintf(reason, sizeof(reason), "the file cannot be read: %s",
 		err->text);

@@ -31,6 +31,7 @@ struct sending {
 	bool ended;             /* the manifest was given */
 	bool failed;            /* the remainder was rejected */
 	bool gone;              /* there is no file */
+	bool away;              /* its folder is missing, and may come back */
 	char code[ENVELOPE_CODE_MAX + 1]; /* of the last reject */
 	char reason[256];
 	int64_t started_ms;

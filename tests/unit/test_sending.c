@@ -445,6 +445,29 @@ static void loaded_pieces_are_left_out(void)
 	teardown();
 }
 
+/* Far more often than trouble with the file itself is borne with. */
+static void a_missing_folder_is_waited_for(void)
+{
+	struct err err = { 0 };
+	struct sending *sending;
+
+	setup();
+	sending = begin(claimed());
+	CU_ASSERT_EQUAL(renameat(root, "o", root, "away"), 0);
+	for (int i = 0; i < 20; i++) {
+		err = (struct err){ 0 };
+		CU_ASSERT_FALSE(step(sending, &err));
+		CU_ASSERT_EQUAL(err.kind, ERR_RETRY);
+		CU_ASSERT_FALSE(sending->gone);
+	}
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "bring it back"));
+	CU_ASSERT_EQUAL(renameat(root, "away", root, "o"), 0);
+	err = (struct err){ 0 };
+	CU_ASSERT_TRUE(step(sending, &err));
+	sending_free(sending);
+	teardown();
+}
+
 CU_TestInfo sending_tests[] = {
 	{ "a file is sent whole", a_file_is_sent_whole },
 	{ "resumed files go on alike", resumed_files_go_on_alike },
@@ -464,5 +487,6 @@ CU_TestInfo sending_tests[] = {
 	{ "another splitter sends nothing", another_splitter_sends_nothing },
 	{ "a missing file is gone", a_missing_file_is_gone },
 	{ "loaded pieces are left out", loaded_pieces_are_left_out },
+	{ "a missing folder is waited for", a_missing_folder_is_waited_for },
 	CU_TEST_INFO_NULL,
 };
