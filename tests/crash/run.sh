@@ -21,7 +21,7 @@
 calls_of() { # DAEMON: opening, reading, writing, waiting
 	case $fast,$1 in
 	yes,producer) echo 'sendto@7 pwrite64@13 renameat2@1 fdatasync/slow@5' ;;
-	yes,consumer) echo 'write@2 sendto@23 recvfrom@37' ;;
+	yes,consumer) echo 'write@2 sendto@41 recvfrom@53' ;;
 	*,producer) echo 'openat,openat2 mkdir,mkdirat connect renameat2' \
 		'unlink,unlinkat fsync fdatasync ftruncate sendto,sendmsg,writev' \
 		'sendto/half recvfrom,recvmsg read pread64 pwrite64' \
