@@ -17,7 +17,9 @@
 #define GRACE_MS 240000  /* beyond the time, for kills that are still owed */
 #define REST_MS 120000   /* without any progress: it does not come to rest */
 #define TERM_MS 10000
+#define MORE_MS 5000     /* between files beyond those that were planned */
 #define REVIVALS 3
+#define ANSWERS 4 /* commits without an answer: each gives a duplicate */
 #define LOOK_TIMEOUT_MS 5000
 
 struct run {
@@ -34,6 +36,7 @@ struct run {
 	int64_t hold_until_ms; /* answers are held; 0: they are not */
 	bool killed[PROVE_DAEMONS]; /* by us, and not started again yet */
 	int64_t start_ms[PROVE_DAEMONS];
+	int64_t drop_ms;       /* of the last file */
 	/* servers */
 	int64_t revive_ms;     /* 0: none was killed */
 	pid_t job;             /* native.sh, reviving; 0: none */
@@ -398,6 +401,7 @@ static bool drop_next(struct run *run, struct err *err)
 	if (ok) {
 		if (progress->accounted >= progress->issued)
 			run->moved_ms = run->now_ms;
+		run->drop_ms = run->now_ms;
 		progress->files++;
 		progress->issued += (int64_t)file.count;
 	}
@@ -406,14 +410,15 @@ static bool drop_next(struct run *run, struct err *err)
 }
 
 /* In step with the time. Beyond it, while kills are owed that need some work
- * to interrupt, when all else is done. */
+ * to interrupt, when all else is done, or takes long. */
 static bool is_drop_due(const struct run *run)
 {
 	const struct prove_progress *progress = run->progress;
 	const int64_t elapsed = run->now_ms - run->started_ms;
 
 	if (progress->issued >= run->options->records)
-		return progress->accounted >= progress->issued;
+		return progress->accounted >= progress->issued ||
+			run->now_ms > run->drop_ms + MORE_MS;
 	return progress->issued * run->options->duration_ms <=
 		run->options->records * elapsed;
 }
@@ -422,7 +427,8 @@ static bool goes_on(const struct run *run)
 {
 	const int64_t elapsed = run->now_ms - run->started_ms;
 	const bool owed = !every_kind_was_killed(run) ||
-		run->progress->duplicates == 0;
+		(run->progress->duplicates == 0 &&
+			run->progress->kills[PROVE_KILL_ANSWER] < ANSWERS);
 
 	return elapsed < run->options->duration_ms ||
 		run->progress->issued < run->options->records ||
@@ -483,13 +489,13 @@ static bool is_at_rest(struct run *run, bool *rests, struct err *err)
 	return true;
 }
 
-static bool come_to_rest(struct run *run, struct err *err)
+static bool come_to_rest(struct run *run, bool *rests, struct err *err)
 {
 	int64_t queues_ms = 0, still_ms = run->now_ms, seen = -1;
-	bool rests = false;
 
+	*rests = false;
 	run->progress->phase = "coming to rest";
-	while (!rests) {
+	while (!*rests) {
 		const struct prove_progress *progress = run->progress;
 
 		if (is_interrupted(run, err) || !tend(run, err))
@@ -497,7 +503,7 @@ static bool come_to_rest(struct run *run, struct err *err)
 		look(run);
 		if (run->now_ms >= queues_ms) {
 			queues_ms = run->now_ms + QUEUES_MS;
-			if (!is_at_rest(run, &rests, err))
+			if (!is_at_rest(run, rests, err))
 				return false;
 		}
 		if (progress->accounted + progress->complete != seen) {
@@ -539,11 +545,12 @@ static bool finish(struct run *run, struct err *err)
 {
 	struct err broker_err = { 0 };
 	int64_t queued = 0;
+	bool rests = true;
 
 	for (int tries = 0; tries < 3; tries++) {
-		if (!come_to_rest(run, err) || !end_daemons(run, err))
+		if (!come_to_rest(run, &rests, err) || !end_daemons(run, err))
 			return false;
-		if (!prove_queued(&run->site->config, &queued, &broker_err) ||
+		if (!rests || !prove_queued(&run->site->config, &queued, &broker_err) ||
 			queued == 0)
 			return true;
 		for (size_t i = 0; i < PROVE_DAEMONS; i++)
