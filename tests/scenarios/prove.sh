@@ -3,6 +3,7 @@
 # when somebody takes from, adds to or changes what was loaded meanwhile.
 . "$(dirname "$0")/lib.sh"
 
+need_servers
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-prove-test.XXXXXX")
 mkdir "$work/bin" "$work/proof" "$work/robbed" "$work/ended"
 chmod 755 "$work" "$work"/*
