@@ -115,6 +115,9 @@ static struct source *make_up(const struct reconcile *r,
 	const char *directory = dataset != NULL && dataset->directory != NULL ?
 		dataset->directory : "";
 	const char *name = there ? db_value(facts, row, F_NAME) : "";
+	const bool named = is_plain_name(name, directory) || (there &&
+		(directory[0] == '\0' ||
+		strcmp(db_value(facts, row, F_KIND), "foreign") == 0));
 	char text[UUID_TEXT];
 	struct buf made = { 0 };
 	struct source *source = NULL;
@@ -125,9 +128,7 @@ static struct source *make_up(const struct reconcile *r,
 			there ? db_value(facts, row, F_PIPELINE) :
 				dataset->pipeline->name,
 			there ? db_value(facts, row, F_DATASET) : dataset->name,
-			directory, is_plain_name(name, directory) ||
-				(there && directory[0] == '\0') ?
-				name : made.data, err);
+			directory, named ? name : made.data, err);
 	buf_clear(&made);
 	if (source == NULL)
 		return NULL;
