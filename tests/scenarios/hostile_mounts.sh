@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# hostile_mounts.sh - a file system mounted over a watched folder, of which
+# inotify says nothing, and taken away again: what is dropped there loads, and
+# is moved away across file systems.
+. "$(dirname "$0")/lib.sh"
+
+if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
+	note "skipped: nothing can be mounted here"
+	exit 77
+fi
+# mounts of our own, gone with this process
+[ -n "${SLUICE_OWN_MOUNTS:-}" ] || SLUICE_OWN_MOUNTS=1 exec unshare -m bash "$0"
+
+scenario_begin hostile_mounts
+folder=$work/raw/events
+sample=$top/tests/data/events_sample.json
+mkdir -p "$folder"
+[ -z "$run_as" ] || chown -R "$run_as:$run_group" "$work/raw"
+producer_start
+consumer_start
+drop "$sample" events before.json
+eventually "before: a file loads" "$complete_sources" 1
+mount -t tmpfs -o mode=755 none "$folder"
+drop "$sample" events over.json
+eventually "mounted over: a file loads" "$complete_sources" 2
+until_true test -z "$(find "$folder" -type f)"
+umount -l "$folder"
+drop "$sample" events after.json
+eventually "unmounted: a file loads" "$complete_sources" 3
+until_true test -z "$(find "$folder" -type f)"
+check "each file is in processed/, whole" "$(find "$work/raw/processed" -type f \
+	-exec cmp -s {} "$sample" \; -print | wc -l)" 3
+check "each was loaded once" "$(q 'select count(*) from raw.events_delta')" 108
+check_invariants
+scenario_end
