@@ -54,9 +54,26 @@ static enum recovery wants(const struct source *source)
 		RECOVER_FINISH : RECOVER_SEND;
 }
 
+/* The folder of claims is gone as well: renamed, or its file system is not
+ * mounted yet. The sending waits for it. */
+static bool is_away(const struct finish_dirs *dirs, const struct source *source,
+	bool *away, struct err *err)
+{
+	struct buf folder = { 0 };
+	const bool ok = buf_printf(&folder, err, "%s/" CLAIMED_FOLDER,
+		source->directory);
+
+	*away = ok && wants(source) == RECOVER_SEND &&
+		!place_exists(dirs->root, folder.data);
+	buf_clear(&folder);
+	return ok;
+}
+
 static bool recover_one(const struct finish_dirs *dirs, struct state *state,
 	struct source *source, enum recovery *what, struct err *err)
 {
+	bool away;
+
 	*what = RECOVER_DONE;
 	switch (finish_find(dirs, source)) {
 	case PLACE_ORIGINAL:
@@ -69,7 +86,11 @@ static bool recover_one(const struct finish_dirs *dirs, struct state *state,
 		source->state = SOURCE_MOVED;
 		return state_update(state, source, err);
 	case PLACE_GONE:
-		return lose(dirs, state, source, err);
+		if (!is_away(dirs, source, &away, err))
+			return false;
+		if (!away)
+			return lose(dirs, state, source, err);
+		break;
 	}
 	*what = wants(source);
 	return true;

@@ -298,6 +298,25 @@ static void every_crash_is_mended(void)
 	check_crash(SOURCE_PUBLISHED, NOWHERE, RECOVER_DONE, SOURCE_LOST);
 }
 
+static void an_absent_folder_is_waited_for(void)
+{
+	struct err err = { 0 };
+	struct source *s, *got = NULL;
+	enum recovery what = RECOVER_DONE;
+	int64_t after = 0;
+
+	setup();
+	s = claimed("o/a.json");
+	CU_ASSERT_EQUAL(renameat(dirs.root, "o", dirs.root, "elsewhere"), 0);
+	CU_ASSERT_TRUE(recover_next(&dirs, state, &after, &got, &what, &err));
+	CU_ASSERT_EQUAL(what, RECOVER_SEND);
+	check_row(s, SOURCE_CLAIMED);
+	CU_ASSERT_EQUAL(renameat(dirs.root, "elsewhere", dirs.root, "o"), 0);
+	source_free(got);
+	source_free(s);
+	teardown();
+}
+
 static void duplicates_need_no_sending(void)
 {
 	struct err err = { 0 };
@@ -345,6 +364,8 @@ CU_TestInfo finish_tests[] = {
 	{ "what cannot move is tried again", what_cannot_move_is_tried_again },
 	{ "a removed file is lost, and said so", a_removed_file_is_lost },
 	{ "every crash is mended", every_crash_is_mended },
+	{ "a folder that is away is waited for, its file is not lost",
+		an_absent_folder_is_waited_for },
 	{ "duplicates need no sending", duplicates_need_no_sending },
 	{ "files without a row are sorted", strays_are_sorted },
 	CU_TEST_INFO_NULL,
