@@ -109,13 +109,18 @@ struct judge {
 enum { S_NAME, S_ID, S_RANK, S_SHA256, S_SIZE, S_FILE_SIZE, S_RECORDS,
 	S_FAILED, S_COMPLETE };
 
+/* Sources in the order of their files; those that are no file of ours last,
+ * as number_of has it. */
+#define OURS_FIRST(name) "coalesce(" name " !~ " \
+	"'^proof/[0-9]{6}\\.json(\\.gz)?$', true), " name " collate \"C\""
+
 static const char sources_sql[] =
 	"declare sources no scroll cursor for\n"
 	"select name, source_id, rank() over (order by claimed_at, drop_id),\n"
 	"       sha256, size, file_size, manifest_records, remainder_failed,\n"
 	"       completed_at is not null\n"
 	"from meta.source\n"
-	"order by name collate \"C\", source_id";
+	"order by " OURS_FIRST("name") ", source_id";
 
 enum { R_NAME, R_OFFSET, R_DIGEST, R_CODE };
 
@@ -133,7 +138,7 @@ static const char records_tail[] =
 	"    from meta.reject\n"
 	") r\n"
 	"left join meta.source s using (source_id)\n"
-	"order by s.name collate \"C\", r.at, r.code nulls first";
+	"order by " OURS_FIRST("s.name") ", r.at, r.code nulls first";
 
 enum { M_ID, M_DIGEST };
 
