@@ -26,13 +26,10 @@ static int target_root(const struct targets *targets,
 static bool open_targets(const struct finish_dirs *dirs,
 	struct targets *targets, struct err *err)
 {
-	targets->processed = place_root(dirs->processed_dir, err);
+	targets->processed = place_again(dirs->processed_dir, err);
 	targets->failed = targets->processed < 0 ? -1 :
-		place_root(dirs->failed_dir, err);
-	if (targets->failed >= 0)
-		return true;
-	err->kind = ERR_RETRY; /* somebody may mend it while we run */
-	return false;
+		place_again(dirs->failed_dir, err);
+	return targets->failed >= 0; /* or somebody mends it while we run */
 }
 
 static void close_targets(struct targets *targets)

@@ -1,6 +1,7 @@
 /* keeper.c - the thread that owns the folders and the state file. */
 #include "producer/keeper_private.h"
 #include "common/clock.h"
+#include "producer/place.h"
 #include "producer/recover.h"
 
 #include <errno.h>
@@ -14,6 +15,17 @@
 
 /* -- plans ------------------------------------------------------------ */
 
+/* Made once, with all that is missing above; what cannot be made is complained
+ * of when a file is to be moved there. */
+static void make_target(const char *path)
+{
+	struct err err = { 0 };
+	const int fd = place_root(path, &err);
+
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 static struct watch *watch_for(const struct plan *plan, struct err *err)
 {
 	const struct config *config = &plan->config;
@@ -26,6 +38,8 @@ static struct watch *watch_for(const struct plan *plan, struct err *err)
 		.max_file_bytes = (uint64_t)config->max_file_bytes,
 	};
 
+	make_target(config->processed_dir);
+	make_target(config->failed_dir);
 	return watch_open(&options, plan->folders, plan->count, err);
 }
 

@@ -73,6 +73,18 @@ int place_root(const char *path, struct err *err)
 	return fd;
 }
 
+int place_again(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT &&
+		(mkdir(path, 0777) == 0 || errno == EEXIST))
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		(void)err_errno(err, ERR_RETRY, "open folder %s", path);
+	return fd;
+}
+
 bool place_make(int root, const char *folder, struct err *err)
 {
 	return make_all(root, folder, err);

@@ -10,6 +10,10 @@
 /* Opens a folder, making it and its parents when missing; -1 and ERR_STOP
  * with EXIT_IO when that cannot be. */
 int place_root(const char *path, struct err *err);
+/* The same for one that was there before: of what is missing only the last
+ * part is made, so that nothing appears in the place of a file system that is
+ * away. -1: ERR_RETRY. */
+int place_again(const char *path, struct err *err);
 /* Makes folders[, sub folders ...] below root. */
 bool place_make(int root, const char *folder, struct err *err) MUST_CHECK;
 

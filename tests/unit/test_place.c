@@ -221,7 +221,35 @@ static void another_file_system_gets_a_copy(void)
 	teardown();
 }
 
+static int again(const char *name, struct err *err)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return place_again(path, err);
+}
+
+static void only_the_last_part_is_made_again(void)
+{
+	struct err err = { 0 };
+	int fd;
+
+	setup();
+	fd = again("a/processed", &err);
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
+	fd = again("a/processed", &err);
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
+	CU_ASSERT_EQUAL(again("away/processed", &err), -1);
+	CU_ASSERT_EQUAL(err.kind, ERR_RETRY);
+	CU_ASSERT_FALSE(place_exists(root, "../../away"));
+	teardown();
+}
+
 CU_TestInfo place_tests[] = {
+	{ "a folder is made again, but not what is above it",
+		only_the_last_part_is_made_again },
 	{ "links are not followed", links_are_not_followed },
 	{ "faults are named", faults_are_named },
 	{ "nothing is overwritten", nothing_is_overwritten },
