@@ -2,10 +2,9 @@
 #include "consumer/datatest.h"
 #include "common/clock.h"
 #include "consumer/sqltext.h"
+#include "consumer/textfile.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FILE_MAX_BYTES ((size_t)1 << 20)
@@ -30,25 +29,6 @@ void datatest_result_clear(struct datatest_result *result)
 }
 
 /* -- the query ---------------------------------------------------------- */
-
-static bool read_file(const char *path, struct buf *text, struct err *err)
-{
-	FILE *file = fopen(path, "re");
-	char chunk[8192];
-	size_t got;
-	bool ok = true;
-
-	if (file == NULL)
-		return err_stop(err, EXIT_CONFIG, "%s: %s", path,
-			strerror(errno));
-	while (ok && (got = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		ok = buf_add(text, chunk, got, err);
-	if (ok && ferror(file) != 0)
-		ok = err_stop(err, EXIT_CONFIG, "%s: %s", path,
-			strerror(errno));
-	(void)fclose(file);
-	return ok;
-}
 
 /* One query, its final semicolon cut off: it is put in parentheses. */
 static bool cut_query(const char *path, struct buf *text, struct err *err)
@@ -86,7 +66,7 @@ static bool read_query(const struct pipeline *pipeline,
 		return true;
 	ok = buf_printf(&path, err, "%s/%s/tests/%s.sql", models_dir,
 		     pipeline->name, test->file) &&
-		read_file(path.data, text, err) &&
+		textfile_read(path.data, text, err) &&
 		cut_query(path.data, text, err);
 	buf_clear(&path);
 	return ok;

@@ -1,8 +1,8 @@
 /* model_file.c - one model's file: head comment and select. */
 #include "consumer/model.h"
 #include "consumer/sqltext.h"
+#include "consumer/textfile.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -434,25 +434,6 @@ bool model_parse(const char *text, size_t len, const char *pipeline,
 		read_select(model, text, len, at, err) && check_select(&in, err);
 }
 
-static bool read_file(const char *path, struct buf *text, struct err *err)
-{
-	FILE *file = fopen(path, "re");
-	char chunk[8192];
-	size_t got;
-	bool ok = true;
-
-	if (file == NULL)
-		return err_stop(err, EXIT_CONFIG, "%s: %s", path,
-			strerror(errno));
-	while (ok && (got = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		ok = buf_add(text, chunk, got, err);
-	if (ok && ferror(file) != 0)
-		ok = err_stop(err, EXIT_CONFIG, "%s: %s", path,
-			strerror(errno));
-	(void)fclose(file);
-	return ok;
-}
-
 bool model_read(const char *models_dir, const char *pipeline, const char *name,
 	struct model *model, struct err *err)
 {
@@ -462,7 +443,7 @@ bool model_read(const char *models_dir, const char *pipeline, const char *name,
 	*model = (struct model){ 0 };
 	ok = buf_printf(&path, err, "%s/%s/%s.sql", models_dir, pipeline,
 		     name) &&
-		read_file(path.data, &text, err) &&
+		textfile_read(path.data, &text, err) &&
 		model_parse(text.data != NULL ? text.data : "", text.len,
 			pipeline, name, path.data, model, err);
 	buf_clear(&path);
