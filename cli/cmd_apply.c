@@ -38,9 +38,10 @@ static bool build_new(struct apply *apply, struct err *err)
 {
 	struct db *db = connect_db(apply->config, &apply->config->owner, false,
 		0, err);
+	const struct build_choice unbuilt = { .unbuilt = true };
 	const bool ok = db != NULL &&
-		models_build_new(apply->models, db, say_built, &apply->said,
-			&apply->amiss, err);
+		models_build(apply->models, db, &unbuilt, say_built,
+			&apply->said, &apply->amiss, err);
 
 	db_close(db);
 	return ok;

@@ -295,8 +295,8 @@ static bool is(const struct request *request, const char *what)
 static bool serve(const struct request *request, const struct work *work,
 	int64_t *amiss, struct err *err)
 {
-	const struct build_choice choice = { request->words, request->count,
-		request->full };
+	const struct build_choice choice = { .names = request->words,
+		.count = request->count, .full = request->full };
 
 	if (is(request, "list"))
 		return list(work, request->json, err);

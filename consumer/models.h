@@ -75,12 +75,13 @@ struct build_report {
 
 /* Which ones to build. names: NAME, or +NAME: with all it reads; NAME may end
  * with + as well: what reads it comes along in any case, for it would be
- * stale, and so do the stale ones it reads. No names: the stale ones, or with
- * full all. */
+ * stale, and so do the stale ones it reads. No names: the stale ones; with
+ * full all; with unbuilt those that never were built (what went stale stays so:
+ * building it may take long, or fail again). */
 struct build_choice {
 	const char *const *names;
 	size_t count;
-	bool full;
+	bool full, unbuilt;
 };
 
 /* Builds them from scratch, each in a transaction of its own, its sources
@@ -90,12 +91,6 @@ struct build_choice {
  * as the loader. */
 bool models_build(const struct models *models, struct db *db,
 	const struct build_choice *choice,
-	void (*say)(void *context, const struct build_report *report),
-	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
-
-/* The same for those that were never built. What went stale stays so: building
- * it may take long, or fail again. */
-bool models_build_new(const struct models *models, struct db *db,
 	void (*say)(void *context, const struct build_report *report),
 	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
 

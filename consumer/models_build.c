@@ -324,6 +324,17 @@ static bool choose_named(const struct models *models, const char *word,
 	return ok;
 }
 
+/* Of no names. */
+static const char *which_sql(const struct build_choice *choice)
+{
+	if (choice->full)
+		return "select model from meta.model";
+	if (choice->unbuilt)
+		return "select model from meta.model\n"
+		       "where state = 'stale' and error is null";
+	return "select model from meta.model where state = 'stale'";
+}
+
 static bool choose(const struct models *models, struct db *db,
 	const struct build_choice *choice, bool *chosen, struct err *err)
 {
@@ -333,10 +344,7 @@ static bool choose(const struct models *models, struct db *db,
 		ok = choose_named(models, choice->names[i], chosen, err);
 	if (choice->count > 0)
 		return ok;
-	return read_flags(models, db, choice->full ?
-		"select model from meta.model" :
-		"select model from meta.model where state = 'stale'",
-		chosen, err);
+	return read_flags(models, db, which_sql(choice), chosen, err);
 }
 
 bool models_build(const struct models *models, struct db *db,
@@ -354,26 +362,6 @@ bool models_build(const struct models *models, struct db *db,
 		build_chosen(&building, err);
 	if (amiss != NULL)
 		*amiss = building.amiss_count;
-	free(building.chosen);
-	return ok;
-}
-
-bool models_build_new(const struct models *models, struct db *db,
-	void (*say)(void *context, const struct build_report *report),
-	void *context, int64_t *amiss, struct err *err)
-{
-	struct building building = { .models = models, .db = db, .say = say,
-		.context = context,
-		.chosen = calloc(models->count + 1, sizeof(bool)) };
-	bool ok;
-
-	ok = (building.chosen != NULL || err_memory(err)) &&
-		read_flags(models, db,
-			"select model from meta.model\n"
-			"where state = 'stale' and error is null",
-			building.chosen, err) &&
-		build_chosen(&building, err);
-	*amiss = building.amiss_count;
 	free(building.chosen);
 	return ok;
 }

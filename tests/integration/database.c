@@ -92,14 +92,15 @@ void test_database_apply(struct test_database *base)
 		.sql = &sql,
 		.said = &said,
 	};
+	const struct build_choice unbuilt = { .unbuilt = true };
 	struct err err = { 0 };
 	int64_t amiss;
 
 	read_files(base);
 	migration.models = base->models;
 	must(migrate(&migration, false, &err), &err);
-	must(models_build_new(base->models, base->owner, NULL, NULL, &amiss,
-		     &err) && amiss == 0, &err);
+	must(models_build(base->models, base->owner, &unbuilt, NULL, NULL,
+		     &amiss, &err) && amiss == 0, &err);
 	buf_clear(&sql);
 	buf_clear(&said);
 }

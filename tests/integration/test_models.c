@@ -160,7 +160,8 @@ static const char *stale_models(void)
 
 static void build(const char *name)
 {
-	const struct build_choice choice = { &name, name != NULL, true };
+	const struct build_choice choice = { .names = &name,
+		.count = name != NULL, .full = true };
 	struct err err = { 0 };
 
 	CU_ASSERT_TRUE(models_build(base.models, base.loader, &choice, NULL,
