@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # hostile_mounts.sh - a file system mounted over a watched folder, of which
-# inotify says nothing, and taken away again: what is dropped there loads, and
-# is moved away across file systems.
+# inotify says nothing, and taken away again; an overlay whose upper layer is
+# written to from outside: what is dropped there loads, and is moved away across
+# file systems.
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
@@ -28,8 +29,24 @@ umount -l "$folder"
 drop "$sample" events after.json
 eventually "unmounted: a file loads" "$complete_sources" 3
 until_true test -z "$(find "$folder" -type f)"
+
+# an overlay over it, and a file that is put into its upper layer from outside
+files=3
+mkdir "$work/lower" "$work/upper" "$work/worker"
+[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/lower" "$work/upper"
+if mount -t overlay none "$folder" -o \
+	"lowerdir=$work/lower,upperdir=$work/upper,workdir=$work/worker" 2>/dev/null; then
+	files=4
+	cp "$sample" "$work/upper/.behind"
+	[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/upper/.behind"
+	mv "$work/upper/.behind" "$work/upper/behind.json"
+	eventually "written into an overlay's upper layer: a file loads" \
+		"$complete_sources" 4
+	until_true test ! -e "$folder/behind.json"
+	umount -l "$folder"
+fi
 check "each file is in processed/, whole" "$(find "$work/raw/processed" -type f \
-	-exec cmp -s {} "$sample" \; -print | wc -l)" 3
-check "each was loaded once" "$(q 'select count(*) from raw.events_delta')" 108
+	-exec cmp -s {} "$sample" \; -print | wc -l)" "$files"
+check "each was loaded once" "$(q 'select count(*) from raw.events_delta')" $((36 * files))
 check_invariants
 scenario_end
