@@ -252,6 +252,7 @@ static bool do_sqlite(struct err *err)
 	if (ok && row)
 		memory_note_text(sqlite_text(stmt, 0));
 	sqlite_close_file(db);
+	(void)unlink(":memory:"); /* the door makes every file itself */
 	return ok;
 }
 
