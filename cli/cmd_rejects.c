@@ -193,22 +193,6 @@ static bool list(const struct cmd_context *context, struct filter *filter,
 
 /* -- show --------------------------------------------------- */
 
-static int digit(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-/* encode(..., 'hex') back into bytes. */
-static bool unhex(const char *hex, size_t len, struct buf *out, struct err *err)
-{
-	bool ok = true;
-
-	for (size_t i = 0; ok && i + 1 < len; i += 2)
-		ok = buf_add_char(out,
-			(char)(digit(hex[i]) << 4 | digit(hex[i + 1])), err);
-	return ok;
-}
-
 static void show_one(const struct db_result *result, const struct buf *shown,
 	size_t bytes)
 {
@@ -272,8 +256,8 @@ static bool show(const struct cmd_context *context, const char *id, bool raw,
 	if (ok && db_rows(result) == 0)
 		ok = err_set(err, ERR_REJECT, "there is no reject %s", id);
 	ok = ok && db_query(db, bytes_sql, 1, &id, &hex, err);
-	ok = ok && unhex(db_value(hex, 0, 0), db_value_len(hex, 0, 0), &bytes,
-		err);
+	ok = ok && buf_add_unhexed(&bytes, db_value(hex, 0, 0),
+		db_value_len(hex, 0, 0), err);
 	ok = ok && show_bytes(context, raw, result, &bytes, err);
 	db_result_free(result);
 	db_result_free(hex);

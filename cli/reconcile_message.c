@@ -25,22 +25,6 @@ static void kept_message_clear(struct kept_message *kept)
 	buf_clear(&kept->body);
 }
 
-static unsigned digit(char c)
-{
-	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
-static bool unhex(const char *hex, size_t len, struct buf *out,
-	struct err *err)
-{
-	bool ok = buf_add_str(out, "", err);
-
-	for (size_t i = 0; ok && i + 1 < len; i += 2)
-		ok = buf_add_char(out,
-			(char)(digit(hex[i]) << 4 | digit(hex[i + 1])), err);
-	return ok;
-}
-
 static bool read_kept(struct db *db, const struct amiss *amiss,
 	struct kept_message *kept, struct err *err)
 {
@@ -58,8 +42,8 @@ static bool read_kept(struct db *db, const struct amiss *amiss,
 	return db_rows(kept->row) == 0 ?
 		err_set(err, ERR_REJECT, "it came as a message, and its body "
 			"is gone: let its publisher send it again") :
-		unhex(db_value(kept->row, 0, M_BODY),
-			db_value_len(kept->row, 0, M_BODY), &kept->body, err);
+		buf_add_unhexed(&kept->body, db_value(kept->row, 0, M_BODY),
+			db_value_len(kept->row, 0, M_BODY), err);
 }
 
 static const char *property(const struct kept_message *kept, size_t column)

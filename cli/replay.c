@@ -67,21 +67,6 @@ static uint64_t length(const struct row *row)
 
 /* -- bytes -------------------------------------------------------------- */
 
-static int digit(char c)
-{
-	return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-static bool unhex(const char *hex, size_t len, struct buf *out, struct err *err)
-{
-	bool ok = true;
-
-	for (size_t i = 0; ok && i + 1 < len; i += 2)
-		ok = buf_add_char(out,
-			(char)(digit(hex[i]) << 4 | digit(hex[i + 1])), err);
-	return ok;
-}
-
 static bool read_range(int fd, uint64_t lo, uint64_t len, struct buf *out,
 	struct err *err)
 {
@@ -185,8 +170,8 @@ static bool take_from_message(const struct row *row, struct replay *replay,
 	ok = db_query(row->db, message_sql, 3, values, &result, err);
 	if (ok && db_rows(result) == 0)
 		ok = err_set(err, ERR_REJECT, "its message is not kept");
-	ok = ok && unhex(db_value(result, 0, 0), db_value_len(result, 0, 0),
-		out, err) && buf_add_str(&replay->from, "meta.message", err);
+	ok = ok && buf_add_unhexed(out, db_value(result, 0, 0),
+			db_value_len(result, 0, 0), err) && buf_add_str(&replay->from, "meta.message", err);
 	db_result_free(result);
 	if (ok && out->len != length(row))
 		ok = err_set(err, ERR_REJECT,
@@ -201,8 +186,8 @@ static bool take_bytes(const struct row *row, struct replay *replay,
 	const uint64_t most = (uint64_t)row->rules->config->max_record_bytes;
 	struct buf *record = &replay->record;
 	struct buf kept = { 0 };
-	bool ok = unhex(text(row, R_BYTES),
-		db_value_len(row->result, row->at, R_BYTES), &kept, err);
+	bool ok = buf_add_unhexed(&kept, text(row, R_BYTES),
+		db_value_len(row->result, row->at, R_BYTES), err);
 
 	if (ok && kept.len == length(row)) {
 		ok = buf_add(record, kept.data, kept.len, err) &&

@@ -221,3 +221,26 @@ bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 	}
 	return true;
 }
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool buf_add_unhexed(struct buf *buf, const char *hex, size_t len,
+	struct err *err)
+{
+	bool ok = buf_add_str(buf, "", err);
+
+	for (size_t i = 0; ok && i < len; i += 2) {
+		const int high = digit(hex[i]);
+		const int low = i + 1 < len ? digit(hex[i + 1]) : -1;
+
+		ok = high >= 0 && low >= 0 ?
+			buf_add_char(buf, (char)(high << 4 | low), err) :
+			err_set(err, ERR_STOP, "these are no hex digits");
+	}
+	return ok;
+}

@@ -53,6 +53,11 @@ char *buf_take(struct buf *buf);
 bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 	struct err *err) MUST_CHECK;
 
+/* Adds the bytes that hex, as PostgreSQL's encode(..., 'hex') writes it, stands
+ * for; a buf to which nothing was added holds "". Other text: ERR_STOP. */
+bool buf_add_unhexed(struct buf *buf, const char *hex, size_t len,
+	struct err *err) MUST_CHECK;
+
 /* Length in bytes of the UTF-8 sequence at text[0..len), 0 if not valid
  * (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
 size_t utf8_length(const char *text, size_t len);

@@ -83,7 +83,26 @@ static void utf8_is_rfc3629(void)
 	CU_ASSERT_EQUAL(utf8_length("\xe2\x82", 2), 0);
 }
 
+static void hex_is_read_back(void)
+{
+	static const char *const wrong[] = { "0", "0g", "AA", "0 ", "00f" };
+	struct buf buf = { 0 };
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(buf_add_unhexed(&buf, "", 0, &err));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(buf.data);
+	CU_ASSERT_EQUAL(buf.len, 0);
+	CU_ASSERT_TRUE(buf_add_unhexed(&buf, "00ff7f4a", 8, &err));
+	CU_ASSERT_EQUAL(buf.len, 4);
+	CU_ASSERT_EQUAL(memcmp(buf.data, "\x00\xff\x7fJ", 4), 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		CU_ASSERT_FALSE(buf_add_unhexed(&buf, wrong[i],
+			strlen(wrong[i]), &err));
+	buf_clear(&buf);
+}
+
 CU_TestInfo buf_tests[] = {
+	{ "hex is read back, and nothing else", hex_is_read_back },
 	{ "a buffer never outgrows its ceiling", ceiling_is_kept },
 	{ "varints round-trip and are cut-proof", varints_round_trip },
 	{ "hostile names are escaped", hostile_names_are_escaped },
