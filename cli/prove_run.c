@@ -471,7 +471,16 @@ static bool files_left(struct run *run, int64_t *left, struct err *err)
 	return ok;
 }
 
-/* All loaded, moved away and acknowledged. */
+/* Not killed: one that is to be started again has yet to be told to end. */
+static bool daemons_up(const struct run *run)
+{
+	for (size_t i = 0; i < PROVE_DAEMONS; i++)
+		if (run->killed[i] || run->site->daemons[i] == 0)
+			return false;
+	return true;
+}
+
+/* All loaded, moved away and acknowledged, with everybody there. */
 static bool is_at_rest(struct run *run, bool *rests, struct err *err)
 {
 	const struct prove_progress *progress = run->progress;
@@ -479,7 +488,8 @@ static bool is_at_rest(struct run *run, bool *rests, struct err *err)
 	int64_t left = 0, queued = 0;
 
 	*rests = false;
-	if (!servers_up(run) || progress->complete < progress->files)
+	if (!servers_up(run) || !daemons_up(run) ||
+		progress->complete < progress->files)
 		return true;
 	if (!files_left(run, &left, err))
 		return false;
