@@ -71,6 +71,20 @@ static bool add_up(struct load *load, struct err *err)
 	return true;
 }
 
+bool count_works(struct load *load, struct err *err)
+{
+	for (size_t i = 0; i < load->batch.count; i++)
+		if (load->batch.works[i]->fresh)
+			count_message(&load->batch, load->batch.works[i]);
+	return add_up(load, err);
+}
+
+bool source_counts(const struct source *source)
+{
+	return source->chunks + source->reader_rejects + source->replays > 0 ||
+		source->manifest != NULL;
+}
+
 /* -- meta.source -------------------------------------------------------- */
 
 /* A replay is no new record: it moves one from the rejected to the loaded. */
@@ -214,18 +228,12 @@ static bool update_sources(struct load *load, struct buf *arrays,
 bool store_counters(struct load *load, struct err *err)
 {
 	struct buf arrays[K_COUNT] = { 0 };
-	bool ok = true;
+	bool ok = count_works(load, err);
 
-	for (size_t i = 0; i < load->batch.count; i++)
-		if (load->batch.works[i]->fresh)
-			count_message(&load->batch, load->batch.works[i]);
-	ok = add_up(load, err);
 	for (size_t i = 0; ok && i < load->batch.source_count; i++) {
 		const struct source *source = &load->batch.sources[i];
 
-		if (source->chunks + source->reader_rejects +
-				source->replays > 0 ||
-			source->manifest != NULL)
+		if (source_counts(source))
 			ok = add_counters(arrays, source, err);
 	}
 	ok = ok && (arrays[K_ID].len == 0 ||

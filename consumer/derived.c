@@ -8,8 +8,7 @@
 
 /* -- which -------------------------------------------------------------- */
 
-static size_t find_derived(const struct load *load,
-	const struct dataset *dataset)
+size_t find_derived(const struct load *load, const struct dataset *dataset)
 {
 	size_t i = 0;
 
@@ -63,6 +62,16 @@ static int compare_derived(const void *left, const void *right)
 	const int order = strcmp(a->pipeline->name, b->pipeline->name);
 
 	return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+bool list_derived(struct load *load, struct err *err)
+{
+	if (!find_datasets(load, err))
+		return false;
+	if (load->derived_count > 0)
+		qsort(load->derived, load->derived_count,
+			sizeof(*load->derived), compare_derived);
+	return true;
 }
 
 /* -- the ledger --------------------------------------------------------- */
@@ -138,12 +147,10 @@ bool claim_derived(struct load *load, struct err *err)
 	char load_id[INT_TEXT];
 	bool ok;
 
-	if (!find_datasets(load, err))
+	if (!list_derived(load, err))
 		return false;
 	if (load->derived_count == 0)
 		return true;
-	qsort(load->derived, load->derived_count, sizeof(*load->derived),
-		compare_derived);
 	ok = add_claims(arrays, load, err);
 	for (size_t i = 0; i < C_COUNT; i++)
 		values[i] = array_text(&arrays[i]);

@@ -97,6 +97,7 @@ bool load_run(struct session *session, struct work **works, size_t count,
 	bool careful, struct load_totals *totals, struct err *err)
 {
 	struct load load = {
+		.sink = &postgres_sink,
 		.session = session,
 		.db = session->db,
 		.careful = careful && count == 1,

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-enum {
-	R_SOURCE, R_DATASET, R_LO, R_HI, R_ITEM, R_RECORD, R_LINE, R_COLUMN, R_CODE,
-	R_FIELD, R_DETAIL, R_STAGE, R_BYTES, R_LOAD, R_COUNT
-};
-
 #define COPY_REJECTS                                                    \
 	"copy meta.reject (source_id, dataset, lo, hi, item, record_no, line," \
 	" col, code, field, detail, stage, bytes, load_id) from stdin binary"
@@ -77,10 +72,8 @@ static bool add_row(struct load *load, const struct work *work,
 	cells[R_DETAIL] = bytes_cell(text->data + dataset_len,
 		text->len - 1 - dataset_len);
 	cells[R_LOAD] = int_cell((uint64_t)load->totals.load_id);
-	if (load->reject_count++ == 0 && !copybin_header(&load->rejects, err))
-		return false;
 	tally->rejected++;
-	return copybin_row(&load->rejects, cells, R_COUNT, NULL, 0, err);
+	return load->sink->reject(load, cells, err);
 }
 
 bool reject_record(struct load *load, const struct work *work,

@@ -24,7 +24,44 @@ struct refusal {
 	char detail[256];
 };
 
+/* Records first .. last - 1 of each message. */
+struct range {
+	uint64_t first, last;
+};
+
+/* What a dataset gets in this load. */
+struct feed {
+	struct table *table;
+	struct derived *derived; /* NULL: the messages' own records */
+	struct work *const *works;
+	size_t count;
+};
+
+/* The columns of meta.reject that a load writes, in this order. */
+enum {
+	R_SOURCE, R_DATASET, R_LO, R_HI, R_ITEM, R_RECORD, R_LINE, R_COLUMN, R_CODE,
+	R_FIELD, R_DETAIL, R_STAGE, R_BYTES, R_LOAD, R_COUNT
+};
+
+struct load;
+
+/* Where a load goes: to PostgreSQL, or into an SQLite file. */
+struct sink {
+	/* The row in feed->table->cells; provenance: source, offset, load,
+	 * item (of a derived dataset only). */
+	bool (*row)(struct load *load, const struct feed *feed,
+		const int64_t provenance[4], struct err *err);
+	/* R_COUNT cells; those of bytes are TEXT. */
+	bool (*reject)(struct load *load, const struct cell *cells,
+		struct err *err);
+	/* One dataset: feed->table is still to be set. */
+	bool (*dataset)(struct load *load, const struct dataset *dataset,
+		struct feed *feed, struct err *err);
+};
+
 struct load {
+	const struct sink *sink;
+	void *target;             /* the sink's own */
 	struct session *session;
 	struct db *db;
 	struct batch batch;
@@ -56,6 +93,10 @@ bool claim_messages(struct load *load, struct err *err) MUST_CHECK;
 /* derived.c: puts fresh messages into the ledger for the datasets that are
  * made out of theirs as well. Whoever has the parent's row has these too. */
 bool claim_derived(struct load *load, struct err *err) MUST_CHECK;
+/* The part of it that asks no database: lists load->derived. */
+bool list_derived(struct load *load, struct err *err) MUST_CHECK;
+/* The index of one of those. */
+size_t find_derived(const struct load *load, const struct dataset *dataset);
 /* Their counters, in meta.derived. After store_counters, which locks the
  * sources. */
 bool store_derived(struct load *load, struct err *err) MUST_CHECK;
@@ -64,9 +105,29 @@ void clear_derived(struct load *load);
 /* foreign.c: keeps the bodies of fresh foreign messages. */
 bool store_bodies(struct load *load, struct err *err) MUST_CHECK;
 
-/* rows.c: records -> cells -> COPY -> upsert, dataset by dataset: first those
- * with sources, then those made out of them, each by pipeline and name. */
+/* feed.c: hands each dataset that gets something to the sink: first those with
+ * sources, then those made out of them, each by pipeline and name. */
 bool load_datasets(struct load *load, struct err *err) MUST_CHECK;
+/* Records of the range -> cells -> the sink; counts, and rejects the others. */
+bool feed_work(struct load *load, const struct feed *feed, struct work *work,
+	struct range range, struct err *err) MUST_CHECK;
+struct tally *feed_tally(struct load *load, const struct feed *feed,
+	size_t source);
+/* A message says how many records it has; how many are derived is counted. */
+void feed_count(struct load *load, const struct feed *feed,
+	const struct work *work);
+/* How many the feed's one message has. */
+bool feed_count_items(struct load *load, const struct feed *feed,
+	uint64_t *count, struct err *err) MUST_CHECK;
+struct item;
+struct reject;
+/* Not loaded: what is derived from the record is not either. */
+bool feed_refuse(struct load *load, const struct feed *feed,
+	struct work *work, const struct item *item, struct reject *reject,
+	struct err *err) MUST_CHECK;
+
+/* rows.c: cells -> COPY -> upsert. */
+extern const struct sink postgres_sink;
 
 /* replays.c: rejects that are put through again. Before the batch is built:
  * learns which rows they are to resolve; who names none is set aside. */
@@ -76,7 +137,6 @@ bool find_rejects(struct db *db, struct work **works, size_t count,
  * another's of this batch, counts for nothing: fresh no more. */
 bool claim_rejects(struct load *load, struct err *err) MUST_CHECK;
 /* A replay is refused again: keeps the new reason for store_replays. */
-struct reject;
 bool refuse_again(struct load *load, const struct work *work,
 	const struct reject *reject, struct err *err) MUST_CHECK;
 /* Resolves the rows of those that were loaded; the others get their new
@@ -108,8 +168,13 @@ bool store_rejects(struct load *load, struct err *err) MUST_CHECK;
 bool tally_adds_up(const struct tally *tally, int64_t source_id,
 	struct err *err) MUST_CHECK;
 int64_t tally_unchanged(const struct tally *tally);
-/* The sources' counters, and whether they are complete; the load's
- * own row. Fails when the numbers do not add up. */
+/* Counts the fresh works into the sources and the totals. Fails when the
+ * numbers do not add up. */
+bool count_works(struct load *load, struct err *err) MUST_CHECK;
+/* Whether the load has anything to add to the source's row. */
+bool source_counts(const struct source *source);
+/* count_works; the sources' counters, and whether they are complete; the
+ * load's own row. */
 bool store_counters(struct load *load, struct err *err) MUST_CHECK;
 bool store_load(struct load *load, struct err *err) MUST_CHECK;
 
