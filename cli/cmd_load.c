@@ -3,13 +3,13 @@
 #include "cli/direct.h"
 #include "cli/files.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "common/clock.h"
 #include "common/datetime.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct load_words {
 	const char *pipeline; /* NULL: the only one, or all of them */
@@ -77,46 +77,6 @@ static bool read_filter(const struct load_words *words,
 
 /* -- saying ------------------------------------------------------------- */
 
-struct progress {
-	bool terminal;
-	int64_t started_ms, said_ms;
-	bool shown; /* a line on the terminal is to be wiped */
-};
-
-static void wipe(struct progress *progress)
-{
-	if (progress->shown)
-		(void)fputs("\r\033[K", stderr);
-	progress->shown = false;
-}
-
-static void say(void *context, const char *path, int64_t done, int64_t size,
-	const struct direct_totals *totals)
-{
-	struct progress *progress = context;
-	const int64_t now = clock_now_ms();
-	const int64_t ms = now - progress->started_ms + 1;
-	const char *name = strrchr(path, '/');
-	struct buf shown = { 0 };
-
-	if (now - progress->said_ms < (progress->terminal ? 200 : 10000))
-		return;
-	progress->said_ms = now;
-	wipe(progress);
-	(void)fprintf(stderr, "%s  %d %%  %" PRId64 " records  %" PRId64
-		" a second", output_escape(&shown, name != NULL ? name + 1 :
-		path), size > 0 ? (int)(100 * done / size) : 100,
-		totals->records, totals->records * 1000 / ms);
-	if (done > 0 && size > done)
-		(void)fprintf(stderr, "  about %" PRId64 " s left",
-			(size - done) * (now - progress->started_ms) / done /
-				1000);
-	(void)fputs(progress->terminal ? "" : "\n", stderr);
-	(void)fflush(stderr);
-	progress->shown = progress->terminal;
-	buf_clear(&shown);
-}
-
 static const struct {
 	const char *key;
 	size_t offset;
@@ -170,6 +130,7 @@ struct loading {
 	struct files files;
 	struct direct *direct;
 	struct progress progress;
+	int64_t started_ms;
 };
 
 static bool prepare(struct loading *loading, struct err *err)
@@ -188,16 +149,15 @@ static bool prepare(struct loading *loading, struct err *err)
 		!files_find(&loading->files, words->files.items,
 			words->files.count, err))
 		return false;
-	loading->progress.terminal = isatty(STDERR_FILENO) == 1;
-	loading->progress.started_ms = clock_now_ms();
-	loading->progress.said_ms = loading->progress.started_ms;
+	loading->started_ms = clock_now_ms();
+	progress_init(&loading->progress, files_bytes(&loading->files));
 	loading->direct = direct_new(&(struct direct_options){
 		.config = config,
 		.set = &loading->set,
 		.models = loading->models,
 		.filter = filtered ? &loading->filter : NULL,
 		.dry_run = words->dry_run,
-		.say = say,
+		.say = progress_say,
 		.context = &loading->progress,
 	}, err);
 	return loading->direct != NULL;
@@ -211,14 +171,14 @@ static bool load_files(struct loading *loading, struct err *err)
 		ok = direct_load(loading->direct,
 			loading->files.items[i].dataset,
 			loading->files.items[i].path, err);
-	wipe(&loading->progress);
+	progress_wipe(&loading->progress);
 	return ok;
 }
 
 static int finish(struct loading *loading, bool json, struct err *err)
 {
 	const struct direct_totals *totals = direct_totals(loading->direct);
-	const int64_t ms = clock_now_ms() - loading->progress.started_ms;
+	const int64_t ms = clock_now_ms() - loading->started_ms;
 
 	if (loading->files.count == 0 && !json)
 		output_line("no file to load: see `sluice help load`");

@@ -378,7 +378,8 @@ static bool flush(struct passage *passage, struct err *err)
 	drop_works(passage);
 	if (ok && direct->options.say != NULL)
 		direct->options.say(direct->options.context, passage->path,
-			lseek(passage->fd, 0, SEEK_CUR), passage->st.st_size,
+			(int64_t)reader_taken(passage->reader),
+			passage->st.st_size,
 			&direct->totals);
 	return ok;
 }

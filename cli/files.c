@@ -246,6 +246,17 @@ bool files_find(struct files *files, const char *const *names, size_t count,
 	return ok;
 }
 
+int64_t files_bytes(const struct files *files)
+{
+	int64_t bytes = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < files->count; i++)
+		if (stat(files->items[i].path, &st) == 0)
+			bytes += st.st_size;
+	return bytes;
+}
+
 void files_clear(struct files *files)
 {
 	for (size_t i = 0; i < files->count; i++)

@@ -26,6 +26,8 @@ bool files_choose(struct files *files, const struct config *config,
 /* The named files; of none: those in the datasets' folders, by path. */
 bool files_find(struct files *files, const char *const *names, size_t count,
 	struct err *err) MUST_CHECK;
+/* How large they are together, as far as that can be seen. */
+int64_t files_bytes(const struct files *files);
 void files_clear(struct files *files);
 
 #endif

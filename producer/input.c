@@ -218,6 +218,11 @@ const struct input_fault *input_fault(const struct input *input)
 	return input->fault.code != NULL ? &input->fault : NULL;
 }
 
+uint64_t input_taken(const struct input *input)
+{
+	return input->at;
+}
+
 const char *input_suffix(const struct input *input)
 {
 	return input->suffix;

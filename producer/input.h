@@ -34,6 +34,9 @@ bool input_skip(struct input *input, uint64_t bytes, struct err *err)
  * byte could be decompressed, what was read are the file's own bytes. */
 const struct input_fault *input_fault(const struct input *input);
 
+/* How much of the file itself was read so far. */
+uint64_t input_taken(const struct input *input);
+
 /* "", "+gzip" or "+zstd". */
 const char *input_suffix(const struct input *input);
 

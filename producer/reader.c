@@ -274,3 +274,8 @@ bool reader_next(struct reader *reader, struct piece *piece, struct err *err)
 		make_end(reader, piece);
 	return true;
 }
+
+uint64_t reader_taken(const struct reader *reader)
+{
+	return input_taken(reader->split.stream.input);
+}

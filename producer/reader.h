@@ -75,4 +75,8 @@ bool reader_resume(struct reader *reader, const struct reader_position *from,
 bool reader_next(struct reader *reader, struct piece *piece, struct err *err)
 	MUST_CHECK;
 
+/* How much of the file itself was read so far, for people who wait: ahead of
+ * the pieces, and of a compressed file the compressed bytes. */
+uint64_t reader_taken(const struct reader *reader);
+
 #endif

@@ -93,6 +93,23 @@ check "none is missing, none double" \
 	"60000|60000"
 check_invariants
 
+# progress: on a terminal one line that is drawn again, else nothing for a
+# load that takes no time
+cp "$work/many.json" "$work/more.json"
+TERM=xterm NO_COLOR=1 SLUICE_BATCH_ROWS=500 python3 \
+	"$top/tests/support/on_terminal.py" 20,100 "$bin/sluice" load \
+	--dataset events --file "$work/more.json" </dev/null >"$work/shown"
+bars=$(tr '\r' '\n' <"$work/shown" | grep -a '%' | sed 's/\x1b\[K$//')
+check "the bar fits into 20 columns" \
+	"$(head -n 1 <<<"$bars" | grep -cE '^\[=*>? *\] +[0-9]+ %$')" 1
+check "a window that was resized has more" \
+	"$(grep -cE '^more.json \[=.* [1-9][0-9] % .*records .*/s .* left$' <<<"$bars" |
+		sed 's/^[1-9].*/some/')" some
+check "NO_COLOR: no colours" "$(grep -c $'\x1b\\[3' "$work/shown")" 0
+check "and the summary follows" "$(grep -c '60000 unchanged' "$work/shown")" 1
+check "no bar where no terminal is" \
+	"$("$bin/sluice" load events --dry-run 2>&1 | grep -c $'[\r\x1b]')" 0
+
 check "30 February" "$(usage events --date 2020-02-30)" 64
 check_has "says what a day is" "$(cat "$work/err")" 'such as 2024-02-29'
 check "unknown pipeline" "$(usage nowhere)" 64
