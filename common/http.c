@@ -1,22 +1,32 @@
 /* http.c - the door to libcurl: one request, one bounded answer. */
 #include "common/http.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define TIMEOUT_SECS 30
 #define CONNECT_SECS 5
 #define ANSWER_MAX ((size_t)8 << 20)
 #define STALLED_SECS 20
 
+struct http {
+	CURL *curl;
+};
+
 struct transfer {
 	CURL *curl;
+	const struct http_request *request;
 	struct curl_slist *headers;
-	struct buf *answer;
+	struct http_answer *answer;
 	size_t room;    /* bytes that may still come */
+	size_t sent;    /* of the body */
+	bool took;      /* something of the answer's body */
 	bool too_large;
 	bool framed;    /* the answer tells where it ends */
 	char where[256]; /* scheme, host and path: no user, no query */
@@ -85,6 +95,7 @@ static bool check_url(struct transfer *transfer, const char *text,
 static size_t on_data(char *data, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
+	struct http_answer *answer = transfer->answer;
 	const size_t len = size * count;
 
 	if (len > transfer->room) {
@@ -92,7 +103,9 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
 		return 0;
 	}
 	transfer->room -= len;
-	return buf_add(transfer->answer, data, len, transfer->err) ? len : 0;
+	transfer->took = true;
+	return answer->body(answer->context, data, len, transfer->err) ? len :
+									 0;
 }
 
 static bool starts_with(const char *line, size_t len, const char *word)
@@ -101,37 +114,117 @@ static bool starts_with(const char *line, size_t len, const char *word)
 		strncasecmp(line, word, strlen(word)) == 0;
 }
 
+/* Name in lower case and value without the blanks around it. */
+static bool give_header(struct transfer *transfer, const char *line, size_t len)
+{
+	struct http_answer *answer = transfer->answer;
+	char *copy = strndup(line, len);
+	char *colon = copy == NULL ? NULL : strchr(copy, ':');
+	bool ok = copy != NULL || err_memory(transfer->err);
+
+	if (ok && colon != NULL) {
+		*colon++ = '\0';
+		for (char *c = copy; *c != '\0'; c++)
+			*c = (char)tolower((unsigned char)*c);
+		colon += strspn(colon, " \t");
+		for (size_t n = strlen(colon); n > 0 &&
+			strchr(" \t\r\n", colon[n - 1]) != NULL; n--)
+			colon[n - 1] = '\0';
+		ok = answer->header(answer->context, copy, colon,
+			transfer->err);
+	}
+	free(copy);
+	return ok;
+}
+
+static void take_status(struct transfer *transfer)
+{
+	(void)curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE,
+		&transfer->answer->status);
+}
+
 /* A body that ends where the connection does may have been cut. */
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
 {
 	struct transfer *transfer = arg;
 	const size_t len = size * count;
 
-	if (starts_with(line, len, "HTTP/"))
+	if (starts_with(line, len, "HTTP/")) {
 		transfer->framed = !starts_with(line, len, "HTTP/1");
+		take_status(transfer);
+		return len;
+	}
 	if (starts_with(line, len, "content-length:") ||
 		starts_with(line, len, "transfer-encoding: chunked"))
 		transfer->framed = true;
+	if (transfer->answer->header != NULL &&
+		!give_header(transfer, line, len))
+		return 0;
 	return len;
+}
+
+/* -- what goes out ------------------------------------------------------ */
+
+static size_t on_wanted(char *data, size_t size, size_t count, void *arg)
+{
+	struct transfer *transfer = arg;
+	const struct http_request *request = transfer->request;
+	size_t len = size * count;
+	ssize_t got;
+
+	if (len > request->body_len - transfer->sent)
+		len = request->body_len - transfer->sent;
+	got = len == 0 ? 0 : pread(request->body_fd, data, len,
+		(off_t)(request->body_at + transfer->sent));
+	if (got < 0 || (got == 0 && len > 0))
+		return CURL_READFUNC_ABORT; /* it was longer once */
+	transfer->sent += (size_t)got;
+	return (size_t)got;
+}
+
+/* Sent again on another connection, when a kept one was dead. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct transfer *transfer = arg;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	transfer->sent = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
 }
 
 /* -- the request ------------------------------------------------------- */
 
-static bool set_headers(struct transfer *transfer,
-	const struct http_request *request, struct err *err)
+static bool add_header(struct transfer *transfer, const char *name,
+	const char *value, struct err *err)
 {
-	char line[256];
+	struct buf line = { 0 };
+	struct curl_slist *more = NULL;
 
-	if (request->content_type == NULL)
-		return true;
-	(void)snprintf(line, sizeof(line), "Content-Type: %s",
-		request->content_type);
-	transfer->headers = curl_slist_append(NULL, line);
-	if (transfer->headers == NULL)
-		return err_memory(err);
-	return curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER,
-		       transfer->headers) == CURLE_OK ||
-		err_memory(err);
+	if (buf_printf(&line, err, "%s: %s", name, value)) {
+		more = curl_slist_append(transfer->headers, line.data);
+		if (more != NULL)
+			transfer->headers = more;
+		else
+			(void)err_memory(err);
+	}
+	buf_clear(&line);
+	return more != NULL;
+}
+
+static bool set_headers(struct transfer *transfer, struct err *err)
+{
+	const struct http_request *request = transfer->request;
+	const struct http_header *header = request->headers;
+	bool ok = request->content_type == NULL || add_header(transfer,
+		"Content-Type", request->content_type, err);
+
+	for (; ok && header != NULL && header->name != NULL; header++)
+		ok = add_header(transfer, header->name, header->value, err);
+	return ok &&
+		(curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER,
+			 transfer->headers) == CURLE_OK ||
+			err_memory(err));
 }
 
 static CURLcode set_limits(CURL *curl, const struct http_request *request)
@@ -154,37 +247,85 @@ static CURLcode set_limits(CURL *curl, const struct http_request *request)
 	return bad;
 }
 
-static CURLcode set_request(struct transfer *transfer,
-	const struct http_request *request)
+static CURLcode set_login(CURL *curl, const struct http_request *request)
 {
+	CURLcode bad = CURLE_OK;
+
+	if (request->user == NULL)
+		return CURLE_OK;
+	bad |= curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+	bad |= curl_easy_setopt(curl, CURLOPT_USERNAME, request->user);
+	bad |= curl_easy_setopt(curl, CURLOPT_PASSWORD,
+		request->password != NULL ? request->password : "");
+	return bad;
+}
+
+static CURLcode set_sign(CURL *curl, const struct http_sign *sign)
+{
+	CURLcode bad = CURLE_OK;
+	char what[160];
+
+	if (sign == NULL)
+		return CURLE_OK;
+	(void)snprintf(what, sizeof(what), "aws:amz:%s:%s", sign->region,
+		sign->service);
+	bad |= curl_easy_setopt(curl, CURLOPT_AWS_SIGV4, what);
+	bad |= curl_easy_setopt(curl, CURLOPT_USERNAME, sign->key);
+	bad |= curl_easy_setopt(curl, CURLOPT_PASSWORD, sign->secret);
+	return bad;
+}
+
+static CURLcode set_body(struct transfer *transfer)
+{
+	const struct http_request *request = transfer->request;
+	const curl_off_t len = (curl_off_t)request->body_len;
+	CURL *curl = transfer->curl;
+	CURLcode bad = CURLE_OK;
+
+	if (request->body_fd > 0) {
+		bad |= curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+		bad |= curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, len);
+		bad |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_wanted);
+		bad |= curl_easy_setopt(curl, CURLOPT_READDATA, transfer);
+		bad |= curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+		bad |= curl_easy_setopt(curl, CURLOPT_SEEKDATA, transfer);
+	} else if (request->body != NULL) {
+		bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+			len);
+		bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+			request->body);
+	}
+	if (strcmp(request->method, "HEAD") == 0)
+		bad |= curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	else
+		bad |= curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST,
+			request->method);
+	return bad;
+}
+
+static CURLcode set_request(struct transfer *transfer)
+{
+	const struct http_request *request = transfer->request;
 	CURL *curl = transfer->curl;
 	CURLcode bad = set_limits(curl, request);
 
 	bad |= curl_easy_setopt(curl, CURLOPT_URL, request->url);
-	bad |= curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	bad |= curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	bad |= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
 	bad |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 	bad |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	bad |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
 	if (transfer->loopback) /* whatever http_proxy says */
 		bad |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	if (request->user != NULL) {
-		bad |= curl_easy_setopt(curl, CURLOPT_HTTPAUTH,
-			(long)CURLAUTH_BASIC);
-		bad |= curl_easy_setopt(curl, CURLOPT_USERNAME, request->user);
-		bad |= curl_easy_setopt(curl, CURLOPT_PASSWORD,
-			request->password != NULL ? request->password : "");
-	}
-	if (request->body != NULL) {
-		bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-			(curl_off_t)request->body_len);
-		bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-			request->body);
-	}
+	if (request->cacert != NULL && *request->cacert != '\0')
+		bad |= curl_easy_setopt(curl, CURLOPT_CAINFO, request->cacert);
+	bad |= set_login(curl, request);
+	bad |= set_sign(curl, request->sign);
+	bad |= set_body(transfer);
 	return bad;
 }
 
-static bool perform(struct transfer *transfer, long *status, struct err *err)
+static bool perform(struct transfer *transfer, struct err *err)
 {
 	const CURLcode code = curl_easy_perform(transfer->curl);
 
@@ -192,7 +333,11 @@ static bool perform(struct transfer *transfer, long *status, struct err *err)
 		return err_set(err, ERR_REJECT,
 			"%s: the answer is too large", transfer->where);
 	if (code == CURLE_WRITE_ERROR)
-		return false; /* on_data has said why */
+		return false; /* who took it has said why */
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(err, ERR_REJECT,
+			"%s: the body became shorter while it was sent",
+			transfer->where);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_memory(err);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -201,26 +346,51 @@ static bool perform(struct transfer *transfer, long *status, struct err *err)
 	if (code != CURLE_OK)
 		return err_set(err, ERR_RETRY, "%s does not answer: %s",
 			transfer->where, curl_easy_strerror(code));
-	if (!transfer->framed && transfer->answer->len > 0)
+	if (!transfer->framed && transfer->took)
 		return err_set(err, ERR_RETRY,
 			"%s: the answer does not tell where it ends",
 			transfer->where);
-	if (curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE,
-		    status) != CURLE_OK)
-		return err_memory(err);
+	take_status(transfer);
 	return true;
 }
+
+/* -- the outside ------------------------------------------------------- */
 
 static void global_start(void)
 {
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-bool http_fetch(const struct http_request *request, long *status,
-	struct buf *answer, struct err *err)
+struct http *http_open(struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct http *http = calloc(1, sizeof(*http));
+
+	(void)pthread_once(&once, global_start);
+	if (http != NULL)
+		http->curl = curl_easy_init();
+	if (http == NULL || http->curl == NULL) {
+		free(http);
+		(void)err_memory(err);
+		return NULL;
+	}
+	return http;
+}
+
+void http_close(struct http *http)
+{
+	if (http == NULL)
+		return;
+	curl_easy_cleanup(http->curl);
+	free(http);
+}
+
+bool http_exchange(struct http *http, const struct http_request *request,
+	struct http_answer *answer, struct err *err)
+{
 	struct transfer transfer = {
+		.curl = http->curl,
+		.request = request,
 		.answer = answer,
 		.room = request->max_answer_bytes > 0 ?
 			request->max_answer_bytes : ANSWER_MAX,
@@ -228,20 +398,37 @@ bool http_fetch(const struct http_request *request, long *status,
 	};
 	bool ok;
 
-	(void)pthread_once(&once, global_start);
-	*status = 0;
-	buf_reset(answer);
+	answer->status = 0;
 	if (!check_url(&transfer, request->url, err))
 		return false;
-	transfer.curl = curl_easy_init();
-	if (transfer.curl == NULL)
-		return err_memory(err);
-	ok = set_headers(&transfer, request, err);
-	ok = ok &&
-		(set_request(&transfer, request) == CURLE_OK ||
-			err_memory(err));
-	ok = ok && perform(&transfer, status, err);
-	curl_easy_cleanup(transfer.curl);
+	curl_easy_reset(http->curl); /* connections stay */
+	ok = set_headers(&transfer, err);
+	ok = ok && (set_request(&transfer) == CURLE_OK || err_memory(err));
+	ok = ok && perform(&transfer, err);
 	curl_slist_free_all(transfer.headers);
+	return ok;
+}
+
+static bool add_body(void *context, const char *data, size_t len,
+	struct err *err)
+{
+	return buf_add(context, data, len, err);
+}
+
+bool http_fetch(const struct http_request *request, long *status,
+	struct buf *answer, struct err *err)
+{
+	struct http_answer taken = { .body = add_body, .context = answer };
+	struct http *http = http_open(err);
+	bool ok;
+
+	buf_reset(answer);
+	*status = 0;
+	if (http == NULL)
+		return false;
+	ok = http_exchange(http, request, &taken, err);
+	if (ok)
+		*status = taken.status;
+	http_close(http);
 	return ok;
 }

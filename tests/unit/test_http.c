@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -198,6 +199,122 @@ static void requests_carry_what_was_asked(void)
 	buf_clear(&answer);
 }
 
+struct seen {
+	char headers[256];
+	char body[64];
+	bool refuse;
+};
+
+static bool see_header(void *context, const char *name, const char *value,
+	struct err *err)
+{
+	struct seen *seen = context;
+	const size_t len = strlen(seen->headers);
+
+	(void)err;
+	(void)snprintf(seen->headers + len, sizeof(seen->headers) - len,
+		"%s=%s|", name, value);
+	return true;
+}
+
+static bool see_body(void *context, const char *data, size_t len,
+	struct err *err)
+{
+	struct seen *seen = context;
+	const size_t had = strlen(seen->body);
+
+	if (seen->refuse)
+		return err_set(err, ERR_RETRY, "the disk is full");
+	CU_ASSERT_TRUE_FATAL(had + len < sizeof(seen->body));
+	memcpy(seen->body + had, data, len);
+	return true;
+}
+
+/* One exchange with a server of its own. */
+static bool exchange(struct http_request *request, struct seen *seen,
+	struct server *server, struct err *err)
+{
+	struct http_answer answer = { .header = see_header, .body = see_body,
+		.context = seen };
+	struct http *http = http_open(err);
+	char url[128];
+	bool ok;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+	start(server, "HTTP/1.1 206 Part\r\nETag:  \"a: b\" \r\nX-None:\r\n"
+		      "Content-Length: 4\r\n\r\npart");
+	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/a/../b%%20c",
+		server->port);
+	request->url = url;
+	ok = http_exchange(http, request, &answer, err);
+	CU_ASSERT_EQUAL(answer.status, 206);
+	http_close(http);
+	stop(server);
+	return ok;
+}
+
+static void answers_come_with_their_headers(void)
+{
+	struct http_request request = { .method = "GET", .headers =
+		(const struct http_header[]){ { "X-One", "1" }, { NULL, NULL } }
+	};
+	struct seen seen = { .refuse = false };
+	struct server server;
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(exchange(&request, &seen, &server, &err));
+	CU_ASSERT_STRING_EQUAL(seen.headers,
+		"etag=\"a: b\"|x-none=|content-length=4|");
+	CU_ASSERT_STRING_EQUAL(seen.body, "part");
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.request, "X-One: 1\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.request, "GET /a/../b%20c HTTP"));
+}
+
+static void who_takes_the_answer_may_refuse_it(void)
+{
+	struct http_request request = { .method = "GET" };
+	struct seen seen = { .refuse = true };
+	struct server server;
+	struct err err = { 0 };
+
+	CU_ASSERT_FALSE(exchange(&request, &seen, &server, &err));
+	CU_ASSERT_STRING_EQUAL(err.text, "the disk is full");
+}
+
+static void bodies_are_read_from_files(void)
+{
+	char name[] = "/tmp/sluice-http-XXXXXX";
+	struct http_request request = { .method = "PUT", .body_at = 3,
+		.body_len = 5, .body_fd = mkstemp(name) };
+	struct seen seen = { .refuse = false };
+	struct server server;
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE_FATAL(request.body_fd > 0);
+	CU_ASSERT_EQUAL(write(request.body_fd, "---hello---", 11), 11);
+	CU_ASSERT_TRUE(exchange(&request, &seen, &server, &err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.request, "\r\n\r\nhello"));
+	(void)close(request.body_fd);
+	(void)unlink(name);
+}
+
+static void signatures_name_key_and_scope_and_no_secret(void)
+{
+	const struct http_sign sign = { .region = "eu-1", .service = "s3",
+		.key = "KEY", .secret = "hidden" };
+	struct http_request request = { .method = "GET", .sign = &sign };
+	struct seen seen = { .refuse = false };
+	struct server server;
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(exchange(&request, &seen, &server, &err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.request,
+		"Authorization: AWS4-HMAC-SHA256 Credential=KEY/"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(server.request,
+		"/eu-1/s3/aws4_request, SignedHeaders=host;x-amz-"));
+	CU_ASSERT_PTR_NULL(strstr(server.request, "hidden"));
+}
+
 static void check_address(const char *url, const char *part)
 {
 	const struct http_request request = { .method = "GET", .url = url };
@@ -232,6 +349,12 @@ CU_TestInfo http_tests[] = {
 	{ "large answers are refused", large_answers_are_refused },
 	{ "cut answers are refused", cut_answers_are_refused },
 	{ "requests carry what was asked", requests_carry_what_was_asked },
+	{ "answers come with their headers", answers_come_with_their_headers },
+	{ "who takes the answer may refuse it",
+		who_takes_the_answer_may_refuse_it },
+	{ "bodies are read from files", bodies_are_read_from_files },
+	{ "signatures name key and scope and no secret",
+		signatures_name_key_and_scope_and_no_secret },
 	{ "addresses are https or loopback", addresses_are_https_or_loopback },
 	CU_TEST_INFO_NULL,
 };
