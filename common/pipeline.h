@@ -37,6 +37,7 @@ struct column {
 enum unknown_rule { UNKNOWN_IGNORE, UNKNOWN_KEEP, UNKNOWN_REJECT };
 enum keep_kind { KEEP_ALL, KEEP_DAYS, KEEP_LOADS };
 enum duplicate_rule { DUPLICATES_LOAD, DUPLICATES_SKIP };
+enum winner { WINS_LAST, WINS_FIRST };
 
 #define COLUMN_NONE SIZE_MAX
 
@@ -56,6 +57,7 @@ struct dataset {
 	size_t *keys;    /* indexes into columns, in the key's order */
 	size_t key_count;
 	size_t newest;   /* index or COLUMN_NONE */
+	enum winner wins; /* of a key's versions: the greatest, smallest */
 	size_t date;     /* index or COLUMN_NONE */
 	enum keep_kind delta_keep;
 	int64_t delta_keep_count;

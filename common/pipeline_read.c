@@ -59,6 +59,21 @@ static bool read_duplicates(struct reading *in, const struct doc *value,
 	return true;
 }
 
+static bool read_wins(struct reading *in, const struct doc *value, void *to)
+{
+	static const char *const words[] = {
+		[WINS_LAST] = "last",
+		[WINS_FIRST] = "first",
+		NULL,
+	};
+	size_t at;
+
+	if (!field_read_word(in, value, words, &at))
+		return false;
+	*(enum winner *)to = (enum winner)at;
+	return true;
+}
+
 /* A number and a word: "30d", "100 loads". */
 static bool parse_keep(const char *text, struct dataset *dataset)
 {
@@ -270,6 +285,7 @@ static bool read_dataset(struct reading *in, const struct doc *name,
 		{ "columns", column_read_list, 0, true },
 		{ "key", column_read_keys, 0, true },
 		{ "newest", column_read_newest, 0, false },
+		{ "wins", read_wins, offsetof(struct dataset, wins), false },
 		{ "date", column_read_date, 0, false },
 		{ "delta_keep", read_keep, 0, false },
 		{ "unknown", read_unknown, offsetof(struct dataset, unknown),

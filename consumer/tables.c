@@ -309,6 +309,20 @@ static const char *newest_name(const struct dataset *dataset)
 	return column->key ? NULL : column->name;
 }
 
+static bool wins_first(const struct dataset *dataset)
+{
+	return dataset->wins == WINS_FIRST;
+}
+
+/* The order in which versions are looked at: the winner's comes first. */
+static bool add_direction(const struct fill *fill, struct buf *sql,
+	struct err *err)
+{
+	return buf_add_str(sql, wins_first(fill->dataset) ? "asc" : "desc",
+		err);
+}
+
+/* A row that does not say loses against those that do, either way. */
 static bool add_newest_order(const struct fill *fill, struct buf *sql,
 	struct err *err)
 {
@@ -317,32 +331,45 @@ static bool add_newest_order(const struct fill *fill, struct buf *sql,
 	return newest == NULL ||
 		(buf_add_str(sql, "d.", err) &&
 			sql_add_ident(sql, newest, err) &&
-			buf_add_str(sql, " desc nulls last, ", err));
+			buf_add_char(sql, ' ', err) &&
+			add_direction(fill, sql, err) &&
+			buf_add_str(sql, " nulls last, ", err));
 }
 
 /* The master's claim is looked up only when it decides. */
-#define CLAIM_IS_GREATER(offset_is_greater)                               \
+#define CLAIM_WINS(order, offset_wins)                                    \
 	"case when excluded._source = t._source\n"                        \
-	"\t\tthen " offset_is_greater "\n"                                \
+	"\t\tthen " offset_wins "\n"                                      \
 	"\t\telse (select (n.claimed_at, n.drop_id)"                      \
-	" > (o.claimed_at, o.drop_id)\n"                                  \
+	" " order " (o.claimed_at, o.drop_id)\n"                          \
 	"\t\t\tfrom meta.source n, meta.source o\n"                       \
 	"\t\t\twhere n.source_id = excluded._source\n"                    \
 	"\t\t\tand o.source_id = t._source) end"
 
 /* Of several values in one record the first wins. */
-static const char *claim_is_greater(const struct dataset *dataset)
+static const char *claim_wins(const struct dataset *dataset)
 {
-	return is_derived(dataset) ?
-		CLAIM_IS_GREATER("(excluded._offset, t._item)"
-				 " > (t._offset, excluded._item)") :
-		CLAIM_IS_GREATER("excluded._offset > t._offset");
+	static const char *const conditions[2][2] = {
+		[WINS_LAST] = {
+			CLAIM_WINS(">", "excluded._offset > t._offset"),
+			CLAIM_WINS(">", "(excluded._offset, t._item)"
+					" > (t._offset, excluded._item)"),
+		},
+		[WINS_FIRST] = {
+			CLAIM_WINS("<", "excluded._offset < t._offset"),
+			CLAIM_WINS("<", "(excluded._offset, excluded._item)"
+					" < (t._offset, t._item)"),
+		},
+	};
+
+	return conditions[dataset->wins][is_derived(dataset)];
 }
 
-static bool add_greater(const struct fill *fill, struct buf *sql,
+/* True where the new version beats the master's. */
+static bool add_beats(const struct fill *fill, struct buf *sql,
 	struct err *err)
 {
-	const char *claim = claim_is_greater(fill->dataset);
+	const char *claim = claim_wins(fill->dataset);
 	const char *newest = newest_name(fill->dataset);
 	struct buf name = { 0 };
 	bool ok;
@@ -351,11 +378,12 @@ static bool add_greater(const struct fill *fill, struct buf *sql,
 		return buf_add_str(sql, claim, err);
 	ok = sql_add_ident(&name, newest, err) &&
 		buf_printf(sql, err,
-			"excluded.%s > t.%s\n"
+			"excluded.%s %c t.%s\n"
 			"\tor (t.%s is null and excluded.%s is not null)\n"
 			"\tor (t.%s is not distinct from excluded.%s and %s)",
+			name.data, wins_first(fill->dataset) ? '<' : '>',
 			name.data, name.data, name.data, name.data, name.data,
-			name.data, claim);
+			claim);
 	buf_clear(&name);
 	return ok;
 }
@@ -366,6 +394,7 @@ static const struct word {
 		struct err *err);
 } words[] = {
 	{ "assignments", add_assignments },
+	{ "beats", add_beats },
 	{ "column", add_column },
 	{ "columns", add_all_columns },
 	{ "d.columns", add_delta_columns },
@@ -376,8 +405,8 @@ static const struct word {
 	{ "delta", add_delta },
 	{ "delta name", add_delta_literal },
 	{ "differs", add_differs },
+	{ "direction", add_direction },
 	{ "excluded.keys", add_excluded_keys },
-	{ "greater", add_greater },
 	{ "item", add_item_column },
 	{ "item assignment", add_item_assignment },
 	{ "item definition", add_item_definition },
@@ -490,8 +519,8 @@ static const char upsert_template[] =
 	"left join unnest($2::bigint[], $3::integer[]) c (source, rank)\n"
 	"\ton c.source = d._source\n"
 	"where d._load = $1::bigint\n"
-	"order by {d.keys}, {newest order}c.rank desc nulls last,"
-	" d._offset desc{d.item}\n"
+	"order by {d.keys}, {newest order}c.rank {direction} nulls last,"
+	" d._offset {direction}{d.item}\n"
 	"on conflict ({keys}) do update set\n"
 	"{assignments}"
 	"\t_source = excluded._source,\n"
@@ -499,7 +528,7 @@ static const char upsert_template[] =
 	"{item assignment}"
 	"\t_load = case when {differs}\n"
 	"\t\tthen excluded._load else t._load end\n"
-	"where {greater}\n"
+	"where {beats}\n"
 	"returning t._source, t.xmax = 0 as inserted,\n"
 	"\tt._load = $1::bigint as current\n"
 	")\n"
@@ -526,14 +555,14 @@ static const char behind_template[] =
 	"\td._source, d._offset{d.item}\n"
 	"from {delta} d\n"
 	"join meta.source s on s.source_id = d._source\n"
-	"order by {d.keys}, {newest order}s.claimed_at desc, s.drop_id desc,"
-	" d._offset desc{d.item}\n"
+	"order by {d.keys}, {newest order}s.claimed_at {direction},"
+	" s.drop_id {direction}, d._offset {direction}{d.item}\n"
 	")\n"
 	"select excluded._source, count(*)\n"
 	"from won excluded\n"
 	"left join {master} t\n"
 	"\ton ({t.keys}) = ({excluded.keys})\n"
-	"where t._source is null or (({greater}) and {differs})\n"
+	"where t._source is null or (({beats}) and {differs})\n"
 	"group by excluded._source";
 
 bool tables_behind_sql(const struct dataset *dataset, struct buf *sql,

@@ -39,18 +39,19 @@ bool tables_copy_sql(const struct dataset *dataset, const char *partition,
 /* The one upsert. Reads the rows of load $1 from partition (quoted) and the
  * claims of this batch's sources: $2 bigint[] source ids, $3 int[] their rank
  * by (claimed_at, drop_id). Keeps one row a key, in key order: the greatest
- * version in (newest nulls first; claimed_at; drop id; offset), whatever the
- * order of arrival. A greater version that says the same moves _source and
- * _offset on (or a middle one that comes late would win) but not _load, and
- * counts as unchanged. Returns one row for each source of which a row won:
+ * version in (newest nulls first; claimed_at; drop id; offset), or with `wins:
+ * first` the smallest in (newest nulls last; claimed_at; drop id; offset;
+ * item), whatever the order of arrival. A winner that says the same moves
+ * _source and _offset on (or a middle one that comes late would win) but not
+ * _load, and counts as unchanged. Returns one row for each source of which a row won:
  * _source, inserted, updated (bigints); a receipt counts by source. */
 bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
 	struct buf *sql, struct err *err) MUST_CHECK;
 
-/* Which sources' rows the master has lost: of each key the greatest version in
- * the delta, by the order of the upsert, that the master has not, or has an
- * older one of that says something else. Rows _source, count. Reads all of the
- * delta. */
+/* Which sources' rows the master has lost: of each key the winner in the
+ * delta, by the order of the upsert, that the master has not, or has another
+ * version of that it beats and that says something else. Rows _source, count.
+ * Reads all of the delta. */
 bool tables_behind_sql(const struct dataset *dataset, struct buf *sql,
 	struct err *err) MUST_CHECK;
 

@@ -1,4 +1,5 @@
 /* test_upsert.c - which version of a row wins, whatever order they come in. */
+#include "consumer/tables.h"
 #include "tests/integration/database.h"
 
 #include <CUnit/CUnit.h>
@@ -26,7 +27,8 @@ static int dice(int sides)
 }
 
 static struct test_database base;
-static const struct dataset *orgs;
+static struct dataset both[2]; /* by enum winner */
+static const struct dataset *orgs; /* one of them */
 static char source_ids[SOURCES][24];
 
 /* Sources whose ids are in another order than their claims; two were claimed
@@ -61,16 +63,26 @@ static void register_sources(void)
 
 static void set_up(void)
 {
+	const struct dataset *dataset;
+
 	if (orgs != NULL)
 		return;
 	test_database_open(&base, "upsert", NULL, NULL);
-	orgs = dataset_find(pipeline_find(&base.set, "events"), "orgs");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(orgs);
+	dataset = dataset_find(pipeline_find(&base.set, "events"), "orgs");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dataset);
+	both[WINS_LAST] = both[WINS_FIRST] = *dataset;
+	both[WINS_FIRST].wins = WINS_FIRST;
+	orgs = &both[WINS_LAST];
 	register_sources();
 }
 
+/* Null loses either way. */
 static int compare(const struct version *a, const struct version *b)
 {
+	const bool first = orgs->wins == WINS_FIRST;
+
+	if (a->newest != b->newest && (a->newest == 0 || b->newest == 0))
+		return (a->newest - b->newest) * (first ? -1 : 1);
 	if (a->newest != b->newest)
 		return a->newest - b->newest;
 	if (a->source != b->source)
@@ -125,7 +137,8 @@ static void check_winner(const struct version *versions, unsigned start)
 	char want[128], got[128];
 
 	for (size_t i = 1; i < VERSIONS; i++)
-		if (compare(&versions[i], best) > 0)
+		if (compare(&versions[i], best) *
+				(orgs->wins == WINS_FIRST ? -1 : 1) > 0)
 			best = &versions[i];
 	(void)snprintf(want, sizeof(want), "name %d %d %s %d", best->name,
 		best->newest, source_ids[best->source], best->offset);
@@ -139,9 +152,23 @@ static void check_winner(const struct version *versions, unsigned start)
 		(void)fprintf(stderr, "seed %u\n", start);
 }
 
-static void any_order_ends_in_the_same_row(void)
+/* What the master has lost, as `sluice reconcile` asks. */
+static void check_behind(const char *want)
 {
-	set_up();
+	struct buf sql = { 0 };
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE_FATAL(
+		buf_add_str(&sql, "select count(*) from (", &err) &&
+		tables_behind_sql(orgs, &sql, &err) &&
+		buf_add_str(&sql, ") behind", &err));
+	CU_ASSERT_STRING_EQUAL(test_value(base.loader, sql.data), want);
+	buf_clear(&sql);
+}
+
+static void check_orders(const struct dataset *dataset)
+{
+	orgs = dataset;
 	for (unsigned start = 1; start <= 20; start++) {
 		struct version versions[VERSIONS];
 
@@ -157,8 +184,44 @@ static void any_order_ends_in_the_same_row(void)
 			shuffle(versions);
 			load_all(versions);
 			check_winner(versions, start);
+			check_behind("0");
 		}
 	}
+}
+
+static void any_order_ends_in_the_same_row(void)
+{
+	set_up();
+	check_orders(&both[WINS_FIRST]);
+	check_orders(&both[WINS_LAST]);
+}
+
+static void a_master_that_lost_the_winner_is_behind(void)
+{
+	static const struct version loser = { 3, 3, 9, 2 };
+	struct buf select = { 0 };
+
+	set_up();
+	for (int wins = WINS_LAST; wins <= WINS_FIRST; wins++) {
+		orgs = &both[wins];
+		test_exec(base.owner, "truncate raw.orgs, raw.orgs_delta");
+		for (int i = 1; i < 3; i++)
+			add_version(&select, &(struct version){ i, i, i, i });
+		test_load(&base, orgs, select.data);
+		buf_reset(&select);
+		check_behind("0");
+		test_exec(base.owner, "update raw.orgs set created_at = "
+			"'2024-01-01 00:00:01.5', organization_name = ''");
+		check_behind("1");
+		test_exec(base.owner, "truncate raw.orgs");
+		check_behind("1");
+		add_version(&select, &loser);
+		test_load(&base, orgs, select.data);
+		buf_reset(&select);
+		check_behind(wins == WINS_FIRST ? "1" : "0");
+	}
+	orgs = &both[WINS_LAST];
+	buf_clear(&select);
 }
 
 /* The winner's offset and whether this load is said to have changed it; the
@@ -201,6 +264,8 @@ static void what_says_the_same_moves_only_its_place(void)
 CU_TestInfo upsert_tests[] = {
 	{ "any order of arrival ends in the same row",
 		any_order_ends_in_the_same_row },
+	{ "a master that lost the winner is behind",
+		a_master_that_lost_the_winner_is_behind },
 	{ "a version that says the same moves only the row's place",
 		what_says_the_same_moves_only_its_place },
 	CU_TEST_INFO_NULL,

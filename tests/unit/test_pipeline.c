@@ -34,6 +34,7 @@ static void columns_and_keys_are_read(void)
 		"    date: at\n"
 		"    delta_keep: 100 loads\n"
 		"    unknown: keep\n"
+		"    wins: first\n"
 		"    source: { directory: a/b, pattern: '*.x', duplicates: skip,"
 		" chunk_records: 1, chunk_bytes: 4 KiB }\n"
 		"    table: events\n"
@@ -63,6 +64,7 @@ static void columns_and_keys_are_read(void)
 	CU_ASSERT_EQUAL(d->chunk_records, 1);
 	CU_ASSERT_EQUAL(d->chunk_bytes, 4096);
 	CU_ASSERT_EQUAL(d->unknown, UNKNOWN_KEEP);
+	CU_ASSERT_EQUAL(d->wins, WINS_FIRST);
 	CU_ASSERT_EQUAL(d->delta_keep, KEEP_LOADS);
 	CU_ASSERT_EQUAL(d->delta_keep_count, 100);
 	CU_ASSERT_EQUAL(d->column_count, 4);
@@ -98,6 +100,7 @@ static void defaults_are_sensible(void)
 	CU_ASSERT_STRING_EQUAL(p.datasets[0].patterns[0], "*.json");
 	CU_ASSERT_EQUAL(p.datasets[0].unknown, UNKNOWN_IGNORE);
 	CU_ASSERT_EQUAL(p.datasets[0].delta_keep, KEEP_ALL);
+	CU_ASSERT_EQUAL(p.datasets[0].wins, WINS_LAST);
 	CU_ASSERT_EQUAL(p.datasets[0].newest, COLUMN_NONE);
 	CU_ASSERT_EQUAL(p.datasets[0].date, COLUMN_NONE);
 	CU_ASSERT_EQUAL(p.model_count, 0);
@@ -195,7 +198,7 @@ static const struct refusal refusals[] = {
 	{ WHOLE "modells: []\n", "p.yaml:9:1: unknown key \"modells\"",
 		"allowed here: pipeline, datasets, models, tests" },
 	{ WHOLE "    kee: [id]\n", "p.yaml:9:5: unknown key \"kee\"",
-		"newest, date, delta_keep" },
+		"newest, wins, date" },
 	{ HEAD TABLE KEY COLUMNS, "p.yaml:4:5: a dataset needs `source", "" },
 	{ HEAD SOURCE KEY COLUMNS, "p.yaml:4:5: the key \"table\" is missing",
 		"" },
@@ -281,7 +284,7 @@ static const struct refusal refusals[] = {
 	{ WHOLE "      - { name: extra, type: text }\n    unknown: keep\n",
 		"p.yaml:9:9: with `unknown: keep`", "" },
 	{ WHOLE "      - { name: extra, type: text }\n", "", "" },
-	/* key, newest, date, delta_keep */
+	/* key, newest, wins, date */
 	{ HEAD SOURCE TABLE COLUMNS "    key: []\n",
 		"p.yaml:8:10: from 1 to 32", "" },
 	{ HEAD SOURCE TABLE COLUMNS "    key: [idd]\n",
@@ -301,6 +304,8 @@ static const struct refusal refusals[] = {
 	{ WHOLE "    delta_keep: 0d\n", "p.yaml:9:17: \"0d\" is not", "" },
 	{ WHOLE "    delta_keep: 99999999999999999999d\n", "p.yaml:9:17: ",
 		"" },
+	{ WHOLE "    wins: newest\n", "p.yaml:9:11: \"newest\" is not",
+		"allowed: last, first" },
 	{ WHOLE "    unknown: drop\n", "p.yaml:9:14: \"drop\" is not",
 		"ignore, keep, reject" },
 	/* derived */

@@ -40,7 +40,17 @@ static const char file[] =
 	"    key: [a]\n"
 	"    columns:\n"
 	"      - { name: a, type: integer }\n"
-	"      - { name: b, type: integer }\n";
+	"      - { name: b, type: integer }\n"
+	"  firsts:\n"
+	"    from: plain\n"
+	"    each: [/y]\n"
+	"    table: raw.firsts\n"
+	"    key: a\n"
+	"    newest: n\n"
+	"    wins: first\n"
+	"    columns:\n"
+	"      - { name: a, type: integer }\n"
+	"      - { name: n, type: date }\n";
 
 
 
@@ -119,6 +129,16 @@ static const struct {
 				       "s.claimed_at desc" },
 	{ tables_behind_sql, "parts", "d._offset desc, d._item\n" },
 	{ tables_behind_sql, "keys", "and false)" },
+	{ upsert_sql, "firsts", "d.\"n\" asc nulls last, c.rank asc nulls "
+				"last, d._offset asc, d._item\n" },
+	{ upsert_sql, "firsts", "where excluded.\"n\" < t.\"n\"\n"
+				"\tor (t.\"n\" is null and" },
+	{ upsert_sql, "firsts", "(excluded._offset, excluded._item)"
+				" < (t._offset, t._item)" },
+	{ upsert_sql, "firsts", "!desc" },
+	{ tables_behind_sql, "firsts", "s.claimed_at asc, s.drop_id asc, "
+				       "d._offset asc, d._item\n" },
+	{ tables_behind_sql, "firsts", "!desc" },
 };
 
 static void check_case(const struct pipeline *pipeline, size_t i)
