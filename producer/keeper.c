@@ -102,15 +102,30 @@ void keeper_stop(struct keeper *k)
 
 /* -- the thread ------------------------------------------------------- */
 
+static int64_t until(int64_t due_ms, int64_t wait)
+{
+	const int64_t left = due_ms - clock_now_ms();
+
+	return due_ms > 0 && left < wait ? left : wait;
+}
+
 static int timeout_ms(const struct keeper *k)
 {
 	int64_t wait = watch_timeout_ms(k->watch);
 
 	if (keeper_busy(k))
 		return 0;
-	if (k->retry_ms > 0 && k->retry_ms - clock_now_ms() < wait)
-		wait = k->retry_ms - clock_now_ms();
+	wait = until(k->again_ms, until(k->retry_ms, wait));
 	return wait < 0 ? 0 : (int)wait;
+}
+
+/* What could not be claimed is looked for before its time. */
+static void look_again(struct keeper *k)
+{
+	if (k->again_ms == 0 || clock_now_ms() < k->again_ms)
+		return;
+	k->again_ms = 0;
+	watch_rescan(k->watch);
 }
 
 static void wait_for_work(const struct keeper *k)
@@ -145,6 +160,7 @@ static bool prune(struct keeper *k, struct err *err)
 
 static bool turn(struct keeper *k, struct err *err)
 {
+	look_again(k);
 	return follow(k, err) && keeper_take_reports(k, err) &&
 		watch_step(k->watch, err) && keeper_claim(k, err) &&
 		prune(k, err);

@@ -1,5 +1,6 @@
 /* keeper_claim.c - complete files become sources, datasets in turn. */
 #include "producer/keeper_private.h"
+#include "common/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -220,7 +221,7 @@ static void drop_batch(struct batch *batch)
 	batch->count = 0;
 }
 
-/* The files are still where they were: a later scan finds them. */
+/* The files are still where they were: the next scan finds them, soon. */
 static bool not_claimed(struct keeper *k, struct batch *batch,
 	const struct err *why, struct err *err)
 {
@@ -231,6 +232,7 @@ static bool not_claimed(struct keeper *k, struct batch *batch,
 	}
 	if (log_repeat_due(&k->not_claimed))
 		log_err(LOG_ERROR, "claim_failed", why);
+	k->again_ms = clock_now_ms() + KEEPER_RETRY_MS;
 	return true;
 }
 

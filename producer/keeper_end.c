@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#define RETRY_MS 10000
-
 struct finish_dirs keeper_dirs(const struct keeper *k)
 {
 	return (struct finish_dirs){ .root = watch_root(k->watch),
@@ -47,7 +45,7 @@ bool keeper_finish(struct keeper *k, struct err *err)
 			*err = why;
 			return false;
 		}
-		k->retry_ms = clock_now_ms() + RETRY_MS;
+		k->retry_ms = clock_now_ms() + KEEPER_RETRY_MS;
 		if (log_repeat_due(&k->not_moved))
 			log_err(LOG_ERROR, "move_failed", &why);
 	} else

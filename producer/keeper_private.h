@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #define KEEPER_BATCH 512 /* claims or ends that share a commit */
+#define KEEPER_RETRY_MS 500 /* what a disk has refused */
 
 /* How many of a dataset's sources are open; outlives any plan. */
 struct counter {
@@ -43,7 +44,8 @@ struct keeper {
 	struct source *ended[KEEPER_BATCH]; /* to be moved */
 	size_t ended_count;
 	struct log_repeat not_moved, not_claimed;
-	int64_t retry_ms;  /* 0: nothing waits */
+	int64_t retry_ms;  /* moving what has ended; 0: nothing waits */
+	int64_t again_ms;  /* claiming what was not claimed; 0: nothing */
 	int64_t prune_ms;
 	struct err err;
 };
