@@ -1,8 +1,8 @@
 /* direct.c - a file is read and loaded in this process. */
 #include "cli/direct.h"
 #include "common/clock.h"
+#include "common/place.h"
 #include "consumer/load.h"
-#include "producer/place.h"
 #include "producer/reader.h"
 
 #include <errno.h>

@@ -2,11 +2,11 @@
 #include "cli/reconcile.h"
 #include "cli/connect.h"
 #include "common/clock.h"
+#include "common/place.h"
 #include "consumer/models.h"
 #include "consumer/tables.h"
 #include "producer/finish.h"
 #include "producer/kept.h"
-#include "producer/place.h"
 
 #include <inttypes.h>
 #include <poll.h>

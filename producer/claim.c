@@ -1,7 +1,7 @@
 /* claim.c - a complete file becomes a source that nobody else can touch. */
 #include "producer/claim.h"
 #include "common/clock.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

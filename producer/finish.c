@@ -1,8 +1,8 @@
 /* finish.c - files whose source has ended leave .claimed. */
 #include "producer/finish.h"
 #include "common/clock.h"
+#include "common/place.h"
 #include "producer/claim.h"
-#include "producer/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* gzip.c - gzip, all members of it (the door to zlib). */
-#include "producer/decoder.h"
+#include "common/decoder.h"
 
 #include <stdlib.h>
 #include <string.h>

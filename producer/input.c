@@ -1,7 +1,7 @@
 /* input.c - the bytes of a file, decompressed when they are gzip or zstd. */
 #include "producer/input.h"
 
-#include "producer/decoder.h"
+#include "common/decoder.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* keeper.c - the thread that owns the folders and the state file. */
 #include "producer/keeper_private.h"
 #include "common/clock.h"
-#include "producer/place.h"
+#include "common/place.h"
 #include "producer/recover.h"
 
 #include <errno.h>

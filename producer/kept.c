@@ -1,7 +1,7 @@
 /* kept.c - files of sources that were sent already, to be sent once more. */
 #include "producer/kept.h"
 #include "common/clock.h"
-#include "producer/place.h"
+#include "common/place.h"
 #include "producer/publish.h"
 #include "producer/report.h"
 

@@ -1,7 +1,7 @@
 /* recover.c - what an earlier process left under way. */
 #include "producer/recover.h"
 #include "common/log.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <dirent.h>
 #include <errno.h>

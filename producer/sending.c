@@ -2,8 +2,8 @@
 #include "producer/sending.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/place.h"
 #include "producer/claim.h"
-#include "producer/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

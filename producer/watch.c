@@ -1,7 +1,7 @@
 /* watch.c - which files below raw_dir are complete. */
 #include "producer/watch_private.h"
 #include "common/clock.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

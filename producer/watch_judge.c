@@ -1,6 +1,6 @@
 /* watch_judge.c - which files are taken, and what is said of the others. */
 #include "producer/watch_private.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <fcntl.h>
 #include <fnmatch.h>

@@ -1,7 +1,7 @@
 /* watch_scan.c - going through folders: watched first, then looked at. */
 #include "producer/watch_private.h"
 #include "common/clock.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <dirent.h>
 #include <errno.h>

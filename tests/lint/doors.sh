@@ -17,7 +17,7 @@ yaml*             common/doc
 cyaml*            common/doc
 openssl/*         common/hash
 zlib*             producer/gzip
-zstd*             producer/zstd
+zstd*             common/zstd
 libxml/*          producer/html
 ncurses*          cli/screen
 curses*           cli/screen

@@ -1,11 +1,11 @@
 /* producer.c - operations of producer/. */
 #include "producer/claim.h"
-#include "producer/place.h"
+#include "common/place.h"
+#include "memory.h"
 #include "producer/reader.h"
 #include "producer/seen.h"
 #include "producer/state.h"
 #include "producer/window.h"
-#include "memory.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* test_claim.c - files become sources; what races with it is noticed. */
 #include "producer/claim.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <CUnit/CUnit.h>
 #include <errno.h>

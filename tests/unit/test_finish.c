@@ -2,7 +2,7 @@
  * each state of the row with each place the file can be at. */
 #include "common/clock.h"
 #include "common/log.h"
-#include "producer/place.h"
+#include "common/place.h"
 #include "producer/recover.h"
 
 #include <CUnit/CUnit.h>

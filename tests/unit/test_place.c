@@ -1,5 +1,5 @@
 /* test_place.c - opening without surprises, moving without overwriting. */
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <CUnit/CUnit.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* test_sending.c - files become messages, and changes under way are found. */
 #include "producer/sending.h"
 #include "common/log.h"
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <CUnit/CUnit.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* place.c - files below a folder: opened and moved without surprises. */
-#include "producer/place.h"
+#include "common/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

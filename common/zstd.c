@@ -5,7 +5,7 @@
  * what comes out before a broken block then does not depend on the sizes of
  * reads. */
 #include "common/buf.h"
-#include "producer/decoder.h"
+#include "common/decoder.h"
 
 #include <stdlib.h>
 #include <string.h>
