@@ -1,5 +1,6 @@
 /* connect.c - the servers, as one of the accounts of the settings. */
 #include "cli/connect.h"
+#include "common/login.h"
 
 #include <string.h>
 
@@ -28,31 +29,16 @@ struct db *connect_db(const struct config *config,
 	const struct account *account, bool read_only,
 	int64_t statement_timeout_ms, struct err *err)
 {
-	struct buf password = { 0 };
-	struct db *db = NULL;
+	struct db *db = login_open(&(struct login){
+		.config = config,
+		.account = account,
+		.application = "sluice",
+		.read_only = read_only,
+		.statement_timeout_ms = statement_timeout_ms,
+	}, err);
 
-	if (config_password(account, &password, err)) {
-		const struct db_options options = {
-			.host = config->database_host,
-			.port = (int)config->database_port,
-			.name = config->database_name,
-			.user = account->user,
-			.password = text_of(&password),
-			.sslmode = config->database_sslmode,
-			.sslrootcert = config->database_sslrootcert,
-			.application = "sluice",
-			.connect_timeout_secs =
-				(int)config->connect_timeout_secs,
-			.heartbeat_secs = (int)config->heartbeat_secs,
-			.lock_timeout_ms = config->lock_timeout_ms,
-			.statement_timeout_ms = statement_timeout_ms,
-			.read_only = read_only,
-		};
-		db = db_open(&options, err);
-		if (db == NULL)
-			add_remedy(config, account, err);
-	}
-	buf_clear(&password);
+	if (db == NULL)
+		add_remedy(config, account, err);
 	return db;
 }
 

@@ -70,6 +70,9 @@ struct config {
 	int64_t ledger_keep_secs; /* then a complete source's becomes one row */
 	int64_t stuck_secs; /* at one record: the process aborts */
 
+	/* behind the loads */
+	int64_t data_tests_every_secs; /* at most; 0: never by themselves */
+
 	/* logs */
 	enum log_level log_level;
 	enum log_format log_format;

@@ -178,6 +178,13 @@ static const struct setting settings[] = {
 			"for nobody, aborts, so that the message is found and "
 			"rejected; 0: never" },
 
+	{ .section = "Behind the loads",
+		.name = "data_tests_every_secs", SECS(0, DAY_SECS),
+		AT(data_tests_every_secs), .preset = "1 min",
+		.help = "a pipeline's data tests run behind its loads, at most "
+			"this often, and at most a tenth of the time; 0: not "
+			"by themselves" },
+
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),
 		.preset = "info", .reload = true,

@@ -177,11 +177,12 @@ static bool lock_sources(struct load *load, const char *ids, struct err *err)
 		1, &ids, NULL, err);
 }
 
+/* The news of it, for those who look after the pipelines, in one statement. */
 static bool update_sources(struct load *load, struct buf *arrays,
 	struct err *err)
 {
 	static const char sql[] =
-		"update meta.source s set chunks = s.chunks + w.chunks,"
+		"with moved as (update meta.source s set chunks = s.chunks + w.chunks,"
 		" reader_rejects = s.reader_rejects + w.reader_rejects,"
 		" records = s.records + w.records,"
 		" inserted = s.inserted + w.inserted,"
@@ -216,7 +217,16 @@ static bool update_sources(struct load *load, struct buf *arrays,
 		" reader_rejects, records, inserted, updated, unchanged,"
 		" rejected, filtered, format, file_size, size, sha256, all_chunks, all_rejects,"
 		" all_records, failed)"
-		" where s.source_id = w.source_id";
+		" join meta.source was using (source_id)"
+		" where s.source_id = w.source_id"
+		" returning s.pipeline, w.records, w.inserted, w.updated,"
+		" w.unchanged, w.rejected, w.filtered, (was.completed_at"
+		" is null and s.completed_at is not null)::int as done)"
+		" insert into meta.news (kind, pipeline, sources, records,"
+		" inserted, updated, unchanged, rejected, filtered)"
+		" select 'load', pipeline, sum(done), sum(records),"
+		" sum(inserted), sum(updated), sum(unchanged), sum(rejected),"
+		" sum(filtered) from moved group by pipeline";
 	const char *values[K_COUNT];
 
 	for (size_t i = 0; i < K_COUNT; i++)

@@ -199,7 +199,7 @@ static void make_name(struct loader *loader)
 
 struct loader *loader_start(const struct config *config, struct plan *plan,
 	struct queue *deliveries, struct intake *intake, struct fate *fate,
-	struct watchdog *watchdog, struct err *err)
+	struct watchdog *watchdog, struct care *care, struct err *err)
 {
 	struct loader *loader = calloc(1, sizeof(*loader));
 
@@ -212,6 +212,7 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	loader->plan = plan;
 	loader->deliveries = deliveries;
 	loader->intake = intake;
+	loader->care = care;
 	loader->fate = fate;
 	make_name(loader);
 	loader->session = (struct session){ .config = config, .plan = plan,

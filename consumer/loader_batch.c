@@ -62,6 +62,7 @@ static bool load_as(struct loader *loader, struct work **works, size_t count,
 	}
 	loader->rows = totals.inserted + totals.updated + totals.unchanged;
 	log_load(&totals, started_us);
+	care_wake(loader->care);
 	if (!MUTATED(ack_forgotten))
 		acknowledge(loader, works, count);
 	return true;

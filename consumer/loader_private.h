@@ -20,6 +20,7 @@ struct loader {
 	const struct config *config;
 	struct queue *deliveries;
 	struct intake *intake;
+	struct care *care; /* NULL: nobody looks after what is loaded */
 	struct fate *fate;
 	pthread_t thread;
 	_Atomic(struct plan *) next_plan;

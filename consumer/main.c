@@ -27,6 +27,7 @@ struct daemon {
 	struct queue *deliveries;
 	struct intake *intake;
 	struct watchdog *watchdog;
+	struct care *care;
 	struct loader *loader;
 	int signals;
 };
@@ -81,12 +82,15 @@ static bool start(struct daemon *daemon, struct err *err)
 			daemon->deliveries, &daemon->fate, err);
 	if (daemon->intake != NULL)
 		daemon->watchdog = watchdog_start((int)config->stuck_secs, err);
+	if (err->kind == ERR_NONE)
+		daemon->care = care_start(config, &daemon->fate, err);
 	if (err->kind != ERR_NONE) {
 		plan_free(plan);
 		return false;
 	}
 	daemon->loader = loader_start(config, plan, daemon->deliveries,
-		daemon->intake, &daemon->fate, daemon->watchdog, err);
+		daemon->intake, &daemon->fate, daemon->watchdog, daemon->care,
+		err);
 	return daemon->loader != NULL;
 }
 
@@ -177,6 +181,7 @@ static void stop(struct daemon *daemon)
 	fate_leave(&daemon->fate);
 	queue_close(daemon->deliveries);
 	loader_join(daemon->loader);
+	care_join(daemon->care);
 	watchdog_stop(daemon->watchdog);
 	intake_stop(daemon->intake); /* sends the last acknowledgements */
 	while ((parcel = queue_pop(daemon->deliveries, 0)) != NULL)

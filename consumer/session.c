@@ -1,6 +1,7 @@
 /* session.c - the loader's connection to PostgreSQL and what it keeps ready
  * for each dataset. */
 #include "consumer/session.h"
+#include "common/login.h"
 #include "consumer/tables.h"
 
 #include <stdio.h>
@@ -39,29 +40,14 @@ static bool check_schema(struct db *db, struct err *err)
 static bool connect_db(struct session *session, struct err *err)
 {
 	const struct config *config = session->config;
-	struct buf password = { 0 };
-	struct db_options options = {
-		.host = config->database_host,
-		.port = (int)config->database_port,
-		.name = config->database_name,
-		.user = config->loader.user,
-		.sslmode = config->database_sslmode,
-		.sslrootcert = config->database_sslrootcert,
+
+	session->db = login_open(&(struct login){
+		.config = config,
+		.account = &config->loader,
 		.application = "sluice-consumer",
-		.connect_timeout_secs = (int)config->connect_timeout_secs,
-		.heartbeat_secs = (int)config->heartbeat_secs,
-		.lock_timeout_ms = config->lock_timeout_ms,
 		.statement_timeout_ms = config->statement_timeout_ms,
 		.stop_fd = session->stop_fd,
-	};
-
-	if (config_password(&config->loader, &password, err)) {
-		options.password = password.data;
-		session->db = db_open(&options, err);
-	}
-	if (password.data != NULL)
-		explicit_bzero(password.data, password.len);
-	buf_clear(&password);
+	}, err);
 	if (session->db == NULL && strncmp(err->code, "28", 2) == 0)
 		return err_wrap(err, "cannot log in as %s: check loader_user "
 			"and its password, or run `sluice apply`",

@@ -239,6 +239,40 @@ create table meta.test_failure (
 	primary key (result_id, n)
 );
 
+-- What happened, for those who look after it: each row is written in the
+-- transaction of its cause, and taken out by the first consumer that comes by.
+create table meta.news (
+	news_id   bigint generated always as identity primary key,
+	kind      text not null check (kind in ('load', 'model', 'test')),
+	pipeline  text not null,
+	at        timestamptz not null default clock_timestamp(),
+	sources   bigint not null default 0, -- that became complete
+	records   bigint not null default 0,
+	inserted  bigint not null default 0,
+	updated   bigint not null default 0,
+	unchanged bigint not null default 0,
+	rejected  bigint not null default 0,
+	filtered  bigint not null default 0,
+	detail    text
+);
+
+-- How far a pipeline is looked after. changed counts loads, finished sources
+-- that became complete; tested and reported are how far those had come when
+-- tests and reports were last begun.
+create table meta.care (
+	pipeline      text primary key,
+	changed       bigint not null default 0,
+	tested        bigint not null default 0,
+	tested_at     timestamptz,
+	test_ms       bigint not null default 0, -- of all tests, the last time
+	finished      bigint not null default 0,
+	reported      bigint not null default 0,
+	reported_at   timestamptz,
+	rejects       bigint not null default 0, -- since rejects_since
+	rejects_since timestamptz,
+	rejects_told  timestamptz
+) with (fillfactor = 50);
+
 create table meta.schema_version (
 	version    integer primary key,
 	name       text not null,
@@ -507,6 +541,51 @@ begin
 end
 $$;
 
+-- Row triggers: what a human should hear of. A data test is news when it did not
+-- fail the time before.
+create function meta.model_news()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+	insert into meta.news (kind, pipeline, detail)
+	values ('model', split_part(new.model, '.', 1),
+		format('%s: %s', new.model, coalesce(new.detail, new.what)));
+	return null;
+end
+$$;
+
+create function meta.test_news()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+	if exists (select from (
+		select r.outcome
+		from meta.test_result r
+		where r.pipeline = new.pipeline and r.test = new.test
+			and r.result_id < new.result_id
+		order by r.result_id desc
+		limit 1) b where b.outcome in ('fail', 'broken'))
+	then
+		return null;
+	end if;
+	insert into meta.news (kind, pipeline, detail)
+	values ('test', new.pipeline, case when new.outcome = 'broken'
+		then format('%s is broken: %s', new.test, new.error)
+		else format('%s: %s failing', new.test, new.failing) end);
+	return null;
+end
+$$;
+
+create trigger model_news after insert on meta.model_run
+	for each row when (not new.ok) execute function meta.model_news();
+create trigger test_news after insert on meta.test_result
+	for each row when (new.outcome in ('fail', 'broken'))
+	execute function meta.test_news();
+
 revoke all on all functions in schema meta from public;
 
 -- The loader registers, counts and keeps rejects; it makes no tables.
@@ -514,7 +593,7 @@ grant usage on schema meta, raw, modelled to sluice_loader;
 grant select, insert, update, delete
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.reject,
 	meta.message, meta.attempt, meta.tally, meta.model_run, meta.test_result,
-	meta.test_failure
+	meta.test_failure, meta.news, meta.care
 	to sluice_loader;
 grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
@@ -531,7 +610,7 @@ grant usage on schema meta, raw, modelled to sluice_reader;
 grant select
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.attempt,
 	meta.dataset, meta.delta_dropped, meta.tally, meta.model, meta.model_run, meta.test_result,
-	meta.test_failure, meta.schema_version
+	meta.test_failure, meta.news, meta.care, meta.schema_version
 	to sluice_reader;
 grant select (reject_id, source_id, dataset, lo, hi, item, record_no, line, col,
 	code, field, detail, stage, load_id, rejected_at, resolved_by)

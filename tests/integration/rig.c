@@ -397,7 +397,7 @@ void rig_start_consumer(void)
 		&rig.fate, &err);
 	must(rig.intake != NULL, &err);
 	rig.loader = loader_start(&rig.config, plan, rig.deliveries,
-		rig.intake, &rig.fate, NULL, &err);
+		rig.intake, &rig.fate, NULL, NULL, &err);
 	must(rig.loader != NULL, &err);
 }
 

@@ -87,6 +87,7 @@ scenario_begin() {
 	export SLUICE_PIPELINES_DIR=$work/pipelines
 	export SLUICE_SCHEMA_DIR=$top/sql/schema SLUICE_MODELS_DIR=$top/sql/models
 	export SLUICE_SETTLE_SECS=1 SLUICE_RESCAN_SECS=1
+	export SLUICE_DATA_TESTS_EVERY_SECS=0 # but where they are the matter
 	export PGOPTIONS='-c client_min_messages=warning'
 	producer_pid='' consumer_pid=''
 	find_user
@@ -217,10 +218,12 @@ until_true() {
 }
 
 # What every table of Sluice holds, as one line: to see that nothing changed.
+# What the consumer does behind its loads comes in its own time.
 tables_digest() {
 	local table
 	q "select format('%I.%I', schemaname, tablename) from pg_tables
 		where schemaname in ('meta', 'raw', 'modelled')
+		and tablename not in ('news', 'care')
 		order by 1" | while read -r table; do
 		printf '%s ' "$table"
 		q "select count(*), md5(string_agg(t::text, '|' order by t::text))
