@@ -45,18 +45,30 @@ static void free_texts(char **texts, size_t count)
 	free(texts);
 }
 
-static void free_each(char ***each, size_t count)
+static void free_steps(char **steps)
 {
-	for (size_t i = 0; i < count; i++) {
-		for (char **step = each[i]; step != NULL && *step; step++)
-			free(*step);
-		free(each[i]);
+	for (char **step = steps; step != NULL && *step != NULL; step++)
+		free(*step);
+	free(steps);
+}
+
+static void free_each(struct dataset *dataset)
+{
+	for (size_t i = 0; i < dataset->each_count; i++) {
+		struct each *each = &dataset->each[i];
+
+		for (size_t k = 0; each->with != NULL &&
+			k < dataset->column_count; k++)
+			free_steps(each->with[k]);
+		free(each->with);
+		free_steps(each->at);
 	}
-	free(each);
+	free(dataset->each);
 }
 
 static void dataset_clear(struct dataset *dataset)
 {
+	free_each(dataset);
 	for (size_t i = 0; i < dataset->column_count; i++) {
 		struct column *column = &dataset->columns[i];
 
@@ -66,7 +78,6 @@ static void dataset_clear(struct dataset *dataset)
 	free(dataset->columns);
 	free(dataset->keys);
 	free_texts(dataset->patterns, dataset->pattern_count);
-	free_each(dataset->each, dataset->each_count);
 	free(dataset->name);
 	free(dataset->directory);
 	free(dataset->schema);

@@ -31,7 +31,16 @@ struct column {
 	bool required;
 	bool empty_as_null;
 	bool coerce;
+	bool present; /* boolean: whether there is a value at all */
 	bool key;
+};
+
+/* Where the records of a derived dataset stand in those of the other one. */
+struct each {
+	char **at;    /* decoded steps and NULL; no step: the record itself */
+	char ***with; /* by column: where its value stands in the other one's
+		       * record, as steps; NULL: in the derived one's own.
+		       * NULL instead of all: no column has one */
 };
 
 enum unknown_rule { UNKNOWN_IGNORE, UNKNOWN_KEEP, UNKNOWN_REJECT };
@@ -63,8 +72,7 @@ struct dataset {
 	int64_t delta_keep_count;
 	enum unknown_rule unknown;
 	char *from;      /* derived: another dataset of the pipeline; or NULL */
-	char ***each;    /* derived: pointers, each its decoded steps and NULL;
-			  * no step at all: the record itself */
+	struct each *each; /* derived */
 	size_t each_count;
 };
 

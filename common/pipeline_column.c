@@ -73,29 +73,6 @@ static bool read_path(struct reading *in, const struct doc *value, void *to)
 		parse_pointer(in, value, column->path, &column->path_len);
 }
 
-bool column_read_each(struct reading *in, const struct doc *value, void *to)
-{
-	struct dataset *dataset = to;
-
-	if (!field_expect(in, value, DOC_LIST, "[/author, /committer]"))
-		return false;
-	if (value->count == 0 || value->count > 100)
-		return FAIL(value, "from 1 to 100 JSON Pointers");
-	if (!field_reserve(in, value->count, sizeof(char **), &dataset->each))
-		return false;
-	for (size_t i = 0; i < value->count; i++) {
-		const struct doc *item = &value->items[i];
-		size_t steps = 0;
-
-		if (!field_expect(in, item, DOC_TEXT, "/author") ||
-			!field_reserve(in, STEPS_MAX + 1, sizeof(char *),
-				&dataset->each[dataset->each_count++]) ||
-			!parse_pointer(in, item, dataset->each[i], &steps))
-			return false;
-	}
-	return true;
-}
-
 /* -- columns ------------------------------------------------------------ */
 
 static bool read_length(struct reading *in, const struct doc *value, void *to)
@@ -143,6 +120,13 @@ static bool check_column(struct reading *in, const struct doc *map,
 	at = doc_get(map, "coerce");
 	if (column->coerce && column->type == COLUMN_JSON)
 		return FAIL(at, "coerce is not for json columns");
+	at = doc_get(map, "present");
+	if (column->present && column->type != COLUMN_BOOLEAN)
+		return FAIL(at, "present is for boolean columns only");
+	if (column->present && (column->coerce || column->empty_as_null))
+		return FAIL(at, "a column that tells whether a value is "
+			"present does not read it: without coerce and "
+			"empty_as_null");
 	if (column->path_len == 0 && column->type != COLUMN_JSON)
 		return FAIL(doc_get(map, "from"), "the whole record fits a "
 			"json column only; name a value, e.g. /%s",
@@ -184,6 +168,8 @@ static bool read_column(struct reading *in, const struct doc *value,
 		{ "empty_as_null", field_read_bool,
 			offsetof(struct column, empty_as_null), false },
 		{ "coerce", field_read_bool, offsetof(struct column, coerce),
+			false },
+		{ "present", field_read_bool, offsetof(struct column, present),
 			false },
 	};
 
@@ -323,4 +309,94 @@ bool column_read_date(struct reading *in, const struct doc *value, void *to)
 		type == COLUMN_TIMESTAMPTZ || FAIL(value, "\"%s\" is %s; the "
 			"date column must be date, timestamp or timestamptz",
 			value->text, column_type_name(type));
+}
+
+/* -- derived datasets --------------------------------------------------- */
+
+/* Decoded steps, NULL behind the last. */
+static bool read_steps(struct reading *in, const struct doc *value,
+	const char *example, char ***steps)
+{
+	size_t count = 0;
+
+	return field_expect(in, value, DOC_TEXT, example) &&
+		field_reserve(in, STEPS_MAX + 1, sizeof(char *), steps) &&
+		parse_pointer(in, value, *steps, &count);
+}
+
+struct each_reading {
+	const struct dataset *dataset;
+	struct each *each;
+};
+
+static bool read_at(struct reading *in, const struct doc *value, void *to)
+{
+	const struct each_reading *reading = to;
+
+	return read_steps(in, value, "/author", &reading->each->at);
+}
+
+static bool read_with_column(struct reading *in, const struct doc *name,
+	const struct doc *value, const struct each_reading *reading)
+{
+	size_t at;
+
+	if (!column_ref(in, name, reading->dataset, &at) ||
+		!read_steps(in, value, "/commit/author/name",
+			&reading->each->with[at]))
+		return false;
+	return *reading->each->with[at] != NULL ||
+		reading->dataset->columns[at].type == COLUMN_JSON ||
+		FAIL(value, "the whole record fits a json column only; name a "
+			"value, e.g. /commit/author/name");
+}
+
+static bool read_with(struct reading *in, const struct doc *value, void *to)
+{
+	const struct each_reading *reading = to;
+
+	if (!field_expect(in, value, DOC_MAP,
+		    "{ name: /commit/author/name }") ||
+		!field_reserve(in, reading->dataset->column_count,
+			sizeof(char **), &reading->each->with))
+		return false;
+	for (size_t i = 0; i < value->count; i += 2)
+		if (!read_with_column(in, &value->items[i],
+			    &value->items[i + 1], reading))
+			return false;
+	return true;
+}
+
+static bool read_each(struct reading *in, const struct doc *value,
+	struct each_reading *reading)
+{
+	static const struct field fields[] = {
+		{ "at", read_at, 0, true },
+		{ "with", read_with, 0, false },
+	};
+
+	return value->type == DOC_MAP ?
+		field_read_map(in, value, FIELDS(fields), reading) :
+		read_at(in, value, reading);
+}
+
+bool column_read_each(struct reading *in, const struct doc *value, void *to)
+{
+	struct dataset *dataset = to;
+
+	if (!field_expect(in, value, DOC_LIST, "[/author, /committer]"))
+		return false;
+	if (value->count == 0 || value->count > 100)
+		return FAIL(value, "from 1 to 100 JSON Pointers");
+	if (!field_reserve(in, value->count, sizeof(*dataset->each),
+		    &dataset->each))
+		return false;
+	for (size_t i = 0; i < value->count; i++) {
+		struct each_reading reading = { dataset,
+			&dataset->each[dataset->each_count++] };
+
+		if (!read_each(in, &value->items[i], &reading))
+			return false;
+	}
+	return true;
 }

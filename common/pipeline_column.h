@@ -14,7 +14,7 @@ bool column_read_newest(struct reading *in, const struct doc *value, void *to)
 	MUST_CHECK;
 bool column_read_date(struct reading *in, const struct doc *value, void *to)
 	MUST_CHECK;
-/* The JSON Pointers of a derived dataset. */
+/* Where the records of a derived dataset stand, and its columns' values. */
 bool column_read_each(struct reading *in, const struct doc *value, void *to)
 	MUST_CHECK;
 

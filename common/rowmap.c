@@ -20,6 +20,7 @@ struct rowmap {
 	struct json_tape tape;
 	struct dupkeys dupkeys;
 	size_t *found;       /* by column: node of its value, or NONE */
+	const size_t *outside; /* rowmap_outside's nodes */
 	struct buf decoded;  /* text of cells */
 	struct buf scratch;  /* of no lasting use */
 	struct buf extra;    /* unknown members, as one JSON object */
@@ -196,18 +197,36 @@ static bool note_value(struct mapping *in, struct rowpath *step, size_t node)
 
 /* -- rows --------------------------------------------------------------- */
 
+/* Where a column's value stands: *node, and the text it is of. */
+static const struct mapping *find_value(const struct mapping *in,
+	const struct mapping *outside, size_t column, size_t *node)
+{
+	*node = in->map->found[column];
+	if (outside == NULL || in->map->outside[column] == ROWMAP_OWN)
+		return in;
+	*node = in->map->outside[column];
+	return outside;
+}
+
+static bool needs_room(const struct mapping *in, size_t at)
+{
+	return at != NONE && in->tape->nodes[at].type == JSON_STRING &&
+		in->tape->nodes[at].escaped;
+}
+
 /* Room for all strings that will be decoded, so that none moves later. */
-static bool reserve_decoded(const struct mapping *in)
+static bool reserve_decoded(const struct mapping *in,
+	const struct mapping *outside)
 {
 	struct rowmap *map = in->map;
 	size_t need = 0;
 
 	for (size_t i = 0; i < map->dataset->column_count; i++) {
-		const struct json_node *node = map->found[i] == NONE ? NULL :
-			&map->tape.nodes[map->found[i]];
+		size_t at;
+		const struct mapping *of = find_value(in, outside, i, &at);
 
-		if (node != NULL && node->type == JSON_STRING && node->escaped)
-			need += node->len;
+		if (needs_room(of, at))
+			need += of->tape->nodes[at].len;
 	}
 	buf_reset(&map->decoded);
 	return need == 0 || buf_grow(&map->decoded, need, in->err);
@@ -236,22 +255,31 @@ static enum row_status value_text(const struct mapping *in, struct value *v)
 	return ROW_OK;
 }
 
-static enum row_status read_cell(const struct mapping *in, size_t number,
-	struct cell *cell)
+static bool is_null(const struct column *column, const struct json_node *node)
 {
-	const struct column *column = &in->map->dataset->columns[number];
-	const size_t at = in->map->found[number];
+	return node->type == JSON_NULL || (column->empty_as_null &&
+		node->type == JSON_STRING && node->len == 2);
+}
+
+/* at: its node, or NONE. */
+static enum row_status read_cell(const struct mapping *in,
+	const struct column *column, size_t at, struct cell *cell)
+{
 	struct value v = { .column = column };
 	enum row_status status;
 
 	*cell = (struct cell){ .type = column->type, .null = true };
+	v.node = at == NONE ? NULL : &in->tape->nodes[at];
+	if (column->present) {
+		cell->null = false;
+		cell->v.b = at != NONE && v.node->type != JSON_NULL;
+		return ROW_OK;
+	}
 	if (at == NONE)
 		return !column->required ? ROW_OK : rowcell_reject(in,
 			"missing", column, 0,
 			"the record has no value for this required column");
-	v.node = &in->tape->nodes[at];
-	cell->null = v.node->type == JSON_NULL || (column->empty_as_null &&
-		v.node->type == JSON_STRING && v.node->len == 2);
+	cell->null = is_null(column, v.node);
 	if (cell->null)
 		return column->required ? rowcell_reject(in, "null", column,
 			v.node->start, "%s in a required column",
@@ -259,6 +287,23 @@ static enum row_status read_cell(const struct mapping *in, size_t number,
 			ROW_OK;
 	status = value_text(in, &v);
 	return status == ROW_OK ? rowcell_read(in, &v, cell) : status;
+}
+
+static enum row_status read_cells(const struct mapping *in,
+	const struct mapping *outside, struct cell *cells)
+{
+	const struct dataset *dataset = in->map->dataset;
+	enum row_status status = ROW_OK;
+
+	for (size_t i = 0; status == ROW_OK && i < dataset->column_count;
+		i++) {
+		size_t at;
+		const struct mapping *of = find_value(in, outside, i, &at);
+
+		status = read_cell(of, &dataset->columns[i], at, &cells[i]);
+		in->fault->outside = status != ROW_OK && of != in;
+	}
+	return status;
 }
 
 static size_t encoded_bytes(const struct cell *cell)
@@ -350,9 +395,7 @@ static enum row_status scan_record(struct mapping *in)
 	map->unknown_node = NONE;
 	buf_reset(&map->extra);
 	buf_reset(&map->extra_nodes);
-	if (!note_value(in, &map->root, 0) || !reserve_decoded(in))
-		return ROW_FAILED;
-	return ROW_OK;
+	return note_value(in, &map->root, 0) ? ROW_OK : ROW_FAILED;
 }
 
 static enum row_status check_unknown(const struct mapping *in)
@@ -370,22 +413,39 @@ static enum row_status check_unknown(const struct mapping *in)
 			in->text + key->start + 1, key->len - 2, shown));
 }
 
-enum row_status rowmap_record(struct rowmap *map, const char *text, size_t len,
-	struct cell *cells, struct row_fault *fault, struct err *err)
+enum row_status rowmap_found(struct rowmap *map, const char *text, size_t len,
+	const struct rowmap_outside *outside, struct cell *cells,
+	struct row_fault *fault, struct err *err)
 {
 	struct mapping in = { .map = map, .text = text, .len = len,
 		.tape = &map->tape, .scratch = &map->scratch,
 		.locale = map->locale, .fault = fault, .err = err };
-	const size_t count = map->dataset->column_count;
-	enum row_status status = scan_record(&in);
+	struct mapping out = in;
+	enum row_status status;
 
+	fault->outside = false;
+	if (outside != NULL) {
+		out.text = outside->text;
+		out.tape = outside->tape;
+		map->outside = outside->nodes;
+	}
+	status = scan_record(&in);
 	if (status == ROW_OK)
 		status = check_unknown(&in);
-	for (size_t i = 0; status == ROW_OK && i < count; i++)
-		status = read_cell(&in, i, &cells[i]);
+	if (status == ROW_OK &&
+		!reserve_decoded(&in, outside != NULL ? &out : NULL))
+		status = ROW_FAILED;
+	if (status == ROW_OK)
+		status = read_cells(&in, outside != NULL ? &out : NULL, cells);
 	if (status == ROW_OK)
 		status = check_key(&in, cells);
 	if (status == ROW_OK && map->dataset->unknown == UNKNOWN_KEEP)
-		status = read_extra(&in, &cells[count]);
+		status = read_extra(&in, &cells[map->dataset->column_count]);
 	return status;
+}
+
+enum row_status rowmap_record(struct rowmap *map, const char *text, size_t len,
+	struct cell *cells, struct row_fault *fault, struct err *err)
+{
+	return rowmap_found(map, text, len, NULL, cells, fault, err);
 }

@@ -36,6 +36,7 @@ struct row_fault {
 	const char *code;
 	const struct column *column; /* NULL: the record as a whole */
 	size_t at;                   /* offset in the record */
+	bool outside;                /* no: in rowmap_outside's text */
 	char detail[256];            /* no record values beyond a short one */
 };
 
@@ -59,6 +60,22 @@ enum row_status {
 enum row_status rowmap_record(struct rowmap *map, const char *text, size_t len,
 	struct cell *cells, struct row_fault *fault, struct err *err)
 	MUST_CHECK;
+
+/* Columns whose value does not stand in the record itself but in the one it
+ * was found in. */
+struct rowmap_outside {
+	const char *text;
+	const struct json_tape *tape; /* of that text */
+	const size_t *nodes;          /* by column, or one of these */
+};
+#define ROWMAP_OWN (SIZE_MAX - 1) /* its path in the record, as always */
+#define ROWMAP_NONE SIZE_MAX      /* there is nothing */
+
+/* The same for a record that was found in another; outside may be NULL. All of
+ * it must live as long as the cells are used. */
+enum row_status rowmap_found(struct rowmap *map, const char *text, size_t len,
+	const struct rowmap_outside *outside, struct cell *cells,
+	struct row_fault *fault, struct err *err) MUST_CHECK;
 
 /* Unknown top-level keys ignored since the last call (drift). */
 uint64_t rowmap_take_unknown(struct rowmap *map);

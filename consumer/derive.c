@@ -126,6 +126,7 @@ bool derive_open(struct derive *derive, const struct dataset *dataset,
 	derive->pointer = 0;
 	derive->element = derive->end = 0;
 	derive->ordinal = 0;
+	derive->outside = (struct rowmap_outside){ .nodes = NULL };
 	if (json_parse(parent->text, parent->len, &derive->tape, &fault) ==
 		JSON_OK)
 		return true;
@@ -148,6 +149,38 @@ static void give(struct derive *derive, size_t at, struct record *value)
 	derive->ordinal++;
 }
 
+/* Where the columns' values stand that the entry of `each` takes from the
+ * parent. */
+static bool look_outside(struct derive *derive, const struct each *each,
+	struct err *err)
+{
+	const size_t count = derive->dataset->column_count;
+	size_t node;
+
+	derive->outside = (struct rowmap_outside){ .nodes = NULL };
+	if (each->with == NULL)
+		return true;
+	buf_reset(&derive->nodes);
+	for (size_t i = 0; i < count; i++) {
+		node = ROWMAP_OWN;
+		if ((each->with[i] != NULL &&
+			    !follow(derive, each->with[i], &node, err)) ||
+			!buf_add(&derive->nodes, &node, sizeof(node), err))
+			return false;
+	}
+	derive->outside = (struct rowmap_outside){
+		.text = derive->parent.text,
+		.tape = &derive->tape,
+		.nodes = (const size_t *)(void *)derive->nodes.data,
+	};
+	return true;
+}
+
+const struct rowmap_outside *derive_outside(const struct derive *derive)
+{
+	return derive->outside.nodes != NULL ? &derive->outside : NULL;
+}
+
 /* Gives the value, unless it is null. */
 static bool take(struct derive *derive, size_t at, struct record *value)
 {
@@ -161,6 +194,7 @@ bool derive_next(struct derive *derive, struct record *value, bool *found,
 	struct err *err)
 {
 	const struct json_node *nodes = derive->tape.nodes;
+	const struct each *each;
 	size_t at;
 
 	*found = false;
@@ -173,8 +207,9 @@ bool derive_next(struct derive *derive, struct record *value, bool *found,
 		if (*found || derive->dataset == NULL ||
 			derive->pointer == derive->dataset->each_count)
 			return true;
-		if (!follow(derive, derive->dataset->each[derive->pointer++],
-			&at, err))
+		each = &derive->dataset->each[derive->pointer++];
+		if (!follow(derive, each->at, &at, err) ||
+			(at != NONE && !look_outside(derive, each, err)))
 			return false;
 		if (at != NONE && nodes[at].type == JSON_ARRAY) {
 			derive->element = at + 1;
@@ -195,5 +230,6 @@ void derive_clear(struct derive *derive)
 {
 	json_tape_clear(&derive->tape);
 	buf_clear(&derive->key);
+	buf_clear(&derive->nodes);
 	*derive = (struct derive){ 0 };
 }

@@ -8,6 +8,7 @@
 #define SLUICE_DERIVE_H
 
 #include "common/pipeline.h"
+#include "common/rowmap.h"
 #include "consumer/walk.h"
 
 /* Zeroed is empty; reused from record to record. */
@@ -17,6 +18,8 @@ struct derive {
 	struct json_tape tape;
 	struct buf key;
 	size_t pointer;       /* the next of dataset->each */
+	struct buf nodes;     /* outside.nodes */
+	struct rowmap_outside outside;
 	size_t element, end;  /* nodes of the array at hand */
 	uint64_t ordinal;     /* of the value given last, from 1 */
 };
@@ -37,6 +40,9 @@ bool derive_open(struct derive *derive, const struct dataset *dataset,
  * number; derive->ordinal counts it. *found is false behind the last. */
 bool derive_next(struct derive *derive, struct record *value, bool *found,
 	struct err *err) MUST_CHECK;
+/* What the value's columns take from the parent (`with`); NULL: nothing. Good
+ * until the next call, as are the parent's bytes. */
+const struct rowmap_outside *derive_outside(const struct derive *derive);
 /* Nothing is open any more; memory is kept. */
 void derive_close(struct derive *derive);
 void derive_clear(struct derive *derive);

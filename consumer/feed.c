@@ -43,6 +43,7 @@ static bool refuse_row(struct load *load, const struct feed *feed,
 		.field = fault->column != NULL ? fault->column->name : NULL,
 		.detail = fault->detail,
 		.at = fault->at,
+		.place = fault->outside ? &load->derive.parent : NULL,
 	};
 
 	return feed_refuse(load, feed, work, item, &reject, err);

@@ -47,6 +47,7 @@ static bool next_derived(struct items *items, struct item *item,
 	while (derive_next(items->derive, &item->record, &found, err)) {
 		item->offset = items->derive->parent.offset;
 		item->ordinal = items->derive->ordinal;
+		item->outside = derive_outside(items->derive);
 		if (found)
 			return true;
 		do {
@@ -78,6 +79,7 @@ bool items_next(struct items *items, struct item *item,
 	*step = walk_next(&items->walk, &item->record, fault);
 	item->offset = item->record.offset;
 	item->ordinal = 0;
+	item->outside = NULL;
 	return true;
 }
 
@@ -85,6 +87,6 @@ enum row_status item_map(struct table *table, const struct item *item,
 	struct row_fault *fault, struct err *err)
 {
 	POISON(item->record.text, item->record.len);
-	return rowmap_record(table->map, item->record.text, item->record.len,
-		table->cells, fault, err);
+	return rowmap_found(table->map, item->record.text, item->record.len,
+		item->outside, table->cells, fault, err);
 }

@@ -13,6 +13,8 @@ struct item {
 	struct record record;
 	uint64_t offset;  /* of the source's record it is, or stands in */
 	uint64_t ordinal; /* of the values in that one, from 1; 0: itself */
+	/* derived: columns it takes from that one, or NULL */
+	const struct rowmap_outside *outside;
 };
 
 struct items {

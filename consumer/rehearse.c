@@ -77,6 +77,7 @@ static bool try_record(struct session *session, const struct work *work,
 			derive_open(derive, dataset, &item->record, err);
 		for (found = ok; ok && found;) {
 			ok = derive_next(derive, &value.record, &found, err);
+			value.outside = derive_outside(derive);
 			if (ok && found)
 				ok = rehearse_item(table, &value, row, err);
 		}

@@ -85,7 +85,8 @@ bool reject_record(struct load *load, const struct work *work,
 
 	if (work_is_replay(work) && reject->derived == NULL)
 		return refuse_again(load, work, reject, err);
-	record_place(record, reject->at, &line, &column);
+	record_place(reject->place != NULL ? reject->place : record,
+		reject->at, &line, &column);
 	cells[R_LO] = int_cell(record->offset);
 	cells[R_HI] = int_cell(record->offset + record->len);
 	cells[R_ITEM] = int_cell(reject->item);

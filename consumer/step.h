@@ -152,6 +152,8 @@ struct reject {
 	const char *field; /* NULL: the record as a whole */
 	const char *detail;
 	size_t at;         /* offset of the fault in the record */
+	const struct record *place; /* it is not there but in this one; or
+				     * NULL */
 };
 bool reject_record(struct load *load, const struct work *work,
 	const struct reject *reject, struct err *err) MUST_CHECK;

@@ -34,7 +34,8 @@ static const char columns[] =
 	"      - { name: cn, type: numeric, coerce: true, from: /c/n }\n"
 	"      - { name: cf, type: double, coerce: true, from: /c/f }\n"
 	"      - { name: cb, type: boolean, coerce: true, from: /c/b }\n"
-	"      - { name: e, type: text, from: /a/1/e }\n";
+	"      - { name: e, type: text, from: /a/1/e }\n"
+	"      - { name: p, type: boolean, present: true, from: /t }\n";
 static const char head[] = "pipeline: p\ndatasets:\n";
 static const char *const rules[] = { "ignore", "keep", "reject" };
 

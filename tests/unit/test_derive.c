@@ -121,9 +121,92 @@ static void a_dataset_knows_what_is_made_of_it(void)
 	pipeline_clear(&pipeline);
 }
 
+static const char with_file[] =
+	"pipeline: p\n"
+	"datasets:\n"
+	"  commits:\n"
+	"    source: { directory: a }\n"
+	"    table: raw.commits\n"
+	"    key: [a]\n"
+	"    columns: [{ name: a, type: integer }]\n"
+	"  persons:\n"
+	"    from: commits\n"
+	"    each:\n"
+	"      - { at: /author, with: { name: /commit/author } }\n"
+	"      - { at: /list, with: { name: /commit/list/0, sha: /sha } }\n"
+	"      - /other\n"
+	"    table: raw.persons\n"
+	"    key: [id]\n"
+	"    columns:\n"
+	"      - { name: id, type: integer }\n"
+	"      - { name: name, type: text }\n"
+	"      - { name: sha, type: text }\n";
+
+/* " id/name/sha" of every value. */
+static void map_values(const struct dataset *dataset, const char *text,
+	struct buf *out)
+{
+	const struct record parent = { .text = text, .len = strlen(text) };
+	struct derive derive = { 0 };
+	struct err err = { 0 };
+	struct rowmap *map = rowmap_new(dataset, &err);
+	struct row_fault fault;
+	struct record value;
+	struct cell cells[3];
+	bool found = true;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+	CU_ASSERT_TRUE_FATAL(derive_open(&derive, dataset, &parent, &err));
+	while (derive_next(&derive, &value, &found, &err) && found) {
+		CU_ASSERT_EQUAL_FATAL(rowmap_found(map, value.text, value.len,
+			derive_outside(&derive), cells, &fault, &err), ROW_OK);
+		CU_ASSERT_TRUE(buf_printf(out, &err, " %d", (int)cells[0].v.i));
+		for (size_t i = 1; i < 3; i++)
+			CU_ASSERT_TRUE(buf_printf(out, &err, "/%.*s",
+				cells[i].null ? 1 : (int)cells[i].v.s.len,
+				cells[i].null ? "-" : cells[i].v.s.data));
+	}
+	rowmap_free(map);
+	derive_clear(&derive);
+}
+
+static void columns_are_taken_from_the_parent(void)
+{
+	static const struct {
+		const char *record, *want;
+	} parents[] = {
+		{ "{\"sha\":\"x\",\"commit\":{\"author\":\"Jo\"},"
+		  "\"author\":{\"id\":1,\"name\":\"no\",\"sha\":\"own\"}}",
+			" 1/Jo/own" },
+		{ "{\"author\":{\"id\":1,\"name\":\"no\"}}", " 1/-/-" },
+		{ "{\"list\":[{\"id\":1},null,{\"id\":2}],\"sha\":\"x\","
+		  "\"commit\":{\"list\":[\"A\",\"B\"]},\"other\":"
+		  "{\"id\":3,\"name\":\"C\"}}",
+			" 1/A/x 2/A/x 3/C/-" },
+		{ "{\"author\":null,\"commit\":{\"author\":\"Jo\"}}", "" },
+	};
+	struct pipeline pipeline = { 0 };
+	struct err err = { 0 };
+	struct buf got = { 0 };
+
+	CU_ASSERT_TRUE_FATAL(pipeline_parse(with_file, strlen(with_file),
+		"t.yaml", &pipeline, &err));
+	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {
+		buf_reset(&got);
+		map_values(dataset_find(&pipeline, "persons"),
+			parents[i].record, &got);
+		CU_ASSERT_STRING_EQUAL(got.len > 0 ? got.data : "",
+			parents[i].want);
+	}
+	buf_clear(&got);
+	pipeline_clear(&pipeline);
+}
+
 CU_TestInfo derive_tests[] = {
 	{ "pointers are followed in order", pointers_are_followed_in_order },
 	{ "a dataset knows what is made of it",
 		a_dataset_knows_what_is_made_of_it },
+	{ "columns are taken from the parent",
+		columns_are_taken_from_the_parent },
 	CU_TEST_INFO_NULL,
 };

@@ -16,6 +16,7 @@
 #define COLUMNS \
 	"    columns:\n      - { name: id, type: text, max_length: 9 }\n"
 #define WHOLE HEAD SOURCE TABLE KEY COLUMNS
+#define EACH HEAD TABLE KEY COLUMNS "    from: d\n    each: ["
 
 static bool parse(const char *text, struct pipeline *pipeline, struct err *err)
 {
@@ -119,9 +120,35 @@ static void derived_datasets_are_read(void)
 	CU_ASSERT_STRING_EQUAL(p.datasets[1].from, "d");
 	CU_ASSERT_PTR_NULL(p.datasets[1].directory);
 	CU_ASSERT_EQUAL(p.datasets[1].each_count, 3);
-	CU_ASSERT_STRING_EQUAL(p.datasets[1].each[1][0], "committer");
-	CU_ASSERT_PTR_NULL(p.datasets[1].each[1][1]);
-	CU_ASSERT_PTR_NULL(p.datasets[1].each[2][0]);
+	CU_ASSERT_STRING_EQUAL(p.datasets[1].each[1].at[0], "committer");
+	CU_ASSERT_PTR_NULL(p.datasets[1].each[1].at[1]);
+	CU_ASSERT_PTR_NULL(p.datasets[1].each[1].with);
+	CU_ASSERT_PTR_NULL(p.datasets[1].each[2].at[0]);
+	pipeline_clear(&p);
+}
+
+static void derived_columns_may_stand_outside(void)
+{
+	static const char text[] = WHOLE
+		"  e:\n    from: d\n    each:\n"
+		"      - { at: /author, with: { name: /commit/a~1b } }\n"
+		"      - /committer\n"
+		"    table: raw.e\n    key: id\n" COLUMNS
+		"      - { name: name, type: text }\n";
+	struct pipeline p;
+	struct err err;
+	const struct each *each;
+
+	CU_ASSERT_TRUE_FATAL(parse(text, &p, &err));
+	CU_ASSERT_EQUAL_FATAL(p.datasets[1].each_count, 2);
+	each = p.datasets[1].each;
+	CU_ASSERT_STRING_EQUAL(each[0].at[0], "author");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(each[0].with);
+	CU_ASSERT_PTR_NULL(each[0].with[0]);
+	CU_ASSERT_STRING_EQUAL(each[0].with[1][0], "commit");
+	CU_ASSERT_STRING_EQUAL(each[0].with[1][1], "a/b");
+	CU_ASSERT_PTR_NULL(each[0].with[1][2]);
+	CU_ASSERT_PTR_NULL(each[1].with);
 	pipeline_clear(&p);
 }
 
@@ -275,6 +302,11 @@ static const struct refusal refusals[] = {
 		"p.yaml:9:47: empty_as_null is not for json", "" },
 	{ WHOLE "      - { name: a, type: json, coerce: true }\n",
 		"p.yaml:9:40: coerce is not for json", "" },
+	{ WHOLE "      - { name: a, type: text, present: true }\n",
+		"p.yaml:9:41: present is for boolean columns only", "" },
+	{ WHOLE "      - { name: a, type: boolean, coerce: true, present: true"
+		" }\n", "p.yaml:9:58: a column that tells whether", "" },
+	{ WHOLE "      - { name: a, type: boolean, present: true }\n", "", "" },
 	{ WHOLE "      - { name: a, type: text, from: b/c }\n",
 		"p.yaml:9:38: \"b/c\" is not a JSON Pointer", "" },
 	{ WHOLE "      - { name: a, type: text, from: /b~2 }\n",
@@ -319,6 +351,23 @@ static const struct refusal refusals[] = {
 		"p.yaml:8:11: \"d\" is not a dataset", "" },
 	{ HEAD TABLE KEY COLUMNS "    from: d\n    each: [a]\n",
 		"p.yaml:9:12: \"a\" is not a JSON Pointer", "" },
+	{ HEAD TABLE KEY COLUMNS "    from: d\n    each: []\n",
+		"p.yaml:9:11: from 1 to 100", "" },
+	{ EACH "[]]\n", "p.yaml:9:12: this must be a single value, e.g. "
+		"/author", "" },
+	{ EACH "{ with: { id: /b } }]\n",
+		"p.yaml:9:12: the key \"at\" is missing", "" },
+	{ EACH "{ at: /a, width: { id: /b } }]\n",
+		"p.yaml:9:22: unknown key \"width\"; allowed here: at, with",
+		"" },
+	{ EACH "{ at: /a, with: [id] }]\n",
+		"p.yaml:9:28: this must be a map", "" },
+	{ EACH "{ at: /a, with: { ib: /b } }]\n",
+		"p.yaml:9:30: there is no column \"ib\"; columns: id", "" },
+	{ EACH "{ at: /a, with: { id: b } }]\n",
+		"p.yaml:9:34: \"b\" is not a JSON Pointer", "" },
+	{ EACH "{ at: /a, with: { id: '' } }]\n",
+		"p.yaml:9:34: the whole record fits", "" },
 	/* models, tests */
 	{ WHOLE "models: a\n", "p.yaml:9:9: this must be a list", "" },
 	{ WHOLE "models: [a, a]\n", "p.yaml:9:13: the model \"a\"", "" },
@@ -510,6 +559,8 @@ CU_TestInfo pipeline_tests[] = {
 	{ "columns, keys and paths are read", columns_and_keys_are_read },
 	{ "defaults are sensible", defaults_are_sensible },
 	{ "derived datasets are read", derived_datasets_are_read },
+	{ "derived columns may stand outside",
+		derived_columns_may_stand_outside },
 	{ "variables are replaced in values",
 		variables_are_replaced_in_values },
 	{ "wrong files are refused, with the place", wrong_files_are_refused },

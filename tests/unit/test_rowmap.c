@@ -636,6 +636,87 @@ static void many_keys_are_compared(void)
 	pipeline_clear(&p);
 }
 
+static void presence_is_a_value(void)
+{
+	static const char column[] = "type: boolean, present: true, from: /x";
+	static const struct {
+		const char *record, *want;
+	} cases[] = {
+		{ "{\"k\":\"a\"}", "false" },
+		{ "{\"k\":\"a\",\"x\":null}", "false" },
+		{ "{\"k\":\"a\",\"x\":false}", "true" },
+		{ "{\"k\":\"a\",\"x\":\"\"}", "true" },
+		{ "{\"k\":\"a\",\"x\":{\"url\":1}}", "true" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		check_record(column, "", cases[i].record,
+			strlen(cases[i].record), cases[i].want, 0);
+	check_record("type: boolean, present: true, required: true", "",
+		"{\"k\":\"a\"}", 9, "false", 0);
+}
+
+/* v stands in `text`, at node `at`, or where its own path says. */
+static void check_found(const char *column, const char *text, size_t at,
+	const char *want, bool outside)
+{
+	static const char record[] = "{\"k\":\"a\\u0062\",\"v\":\"own\"}";
+	struct json_tape tape = { 0 };
+	const size_t nodes[] = { ROWMAP_OWN, at };
+	const struct rowmap_outside from = { text, &tape, nodes };
+	struct row_fault fault = { .at = 0 };
+	struct json_fault syntax;
+	struct pipeline p;
+	struct cell cells[2];
+	struct err err = { 0 };
+	struct rowmap *map;
+	char got[256];
+
+	make(&p, column, "");
+	map = rowmap_new(&p.datasets[0], &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(map);
+	CU_ASSERT_EQUAL(json_parse(text, strlen(text), &tape, &syntax),
+		JSON_OK);
+	switch (rowmap_found(map, record, strlen(record), &from, cells, &fault,
+		&err)) {
+	case ROW_OK:
+		show(&cells[0], got, sizeof(got));
+		CU_ASSERT_STRING_EQUAL(got, "ab");
+		show(&cells[1], got, sizeof(got));
+		break;
+	default:
+		(void)snprintf(got, sizeof(got), "!%s@%zu", fault.code,
+			fault.at);
+	}
+	CU_ASSERT_STRING_EQUAL(got, want);
+	CU_ASSERT_EQUAL(fault.outside, outside);
+	rowmap_free(map);
+	json_tape_clear(&tape);
+	pipeline_clear(&p);
+}
+
+static void values_may_stand_outside(void)
+{
+	static const char text[] =
+		"[\"out\", \"\\u006fut\", 12, null, {\"a\":[1]}, \"\\ud800\"]";
+
+	check_found("type: text", text, ROWMAP_OWN, "own", false);
+	check_found("type: text", text, ROWMAP_NONE, "null", false);
+	check_found("type: text", text, 1, "out", false);
+	check_found("type: text", text, 2, "out", false);
+	check_found("type: integer", text, 3, "12", false);
+	check_found("type: text", text, 4, "null", false);
+	check_found("type: json", text, 5, "{\"a\":[1]}", false);
+	check_found("type: boolean, present: true", text, 4, "false", false);
+	check_found("type: boolean, present: true", text, 5, "true", false);
+	check_found("type: text", text, 3, "!type@20", true);
+	check_found("type: text", text, 9, "!json_surrogate@41", true);
+	check_found("type: integer", text, ROWMAP_OWN, "!type@19", false);
+	check_found("type: text, required: true", text, 4, "!null@24", true);
+	check_found("type: text, required: true", text, ROWMAP_NONE,
+		"!missing@0", true);
+}
+
 static void details_are_tame(void)
 {
 	struct pipeline p;
@@ -671,6 +752,8 @@ CU_TestInfo rowmap_tests[] = {
 	{ "unknown members are kept or counted", unknown_members },
 	{ "duplicates are found among few and many keys",
 		many_keys_are_compared },
+	{ "presence is a value", presence_is_a_value },
+	{ "values may stand outside of the record", values_may_stand_outside },
 	{ "details hold no control bytes and little data", details_are_tame },
 	CU_TEST_INFO_NULL,
 };
