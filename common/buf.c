@@ -222,6 +222,53 @@ bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 	return true;
 }
 
+/* Bytes that stand in a JSON string as they are; 0: the first does not. */
+static size_t json_plain(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		const uint8_t c = (uint8_t)text[at];
+		const size_t n = c < 0x80 ? 1 :
+			utf8_length(text + at, len - at);
+
+		if (n == 0 || c < ' ' || c == 0x7f || c == '"' || c == '\\')
+			break;
+		at += n;
+	}
+	return at;
+}
+
+static bool add_json_escape(struct buf *buf, char c, struct err *err)
+{
+	switch (c) {
+	case '\n':
+	case '\r':
+	case '\t':
+	case '"':
+	case '\\':
+		return add_escape(buf, c, err);
+	default:
+		return buf_printf(buf, err, "\\u%04x", (uint8_t)c);
+	}
+}
+
+bool buf_add_json(struct buf *buf, const void *data, size_t len,
+	struct err *err)
+{
+	const char *text = data;
+	bool ok = buf_add_char(buf, '"', err);
+
+	for (size_t i = 0; ok && i < len;) {
+		const size_t n = json_plain(text + i, len - i);
+
+		ok = n > 0 ? buf_add(buf, text + i, n, err) :
+			     add_json_escape(buf, text[i], err);
+		i += n > 0 ? n : 1;
+	}
+	return ok && buf_add_char(buf, '"', err);
+}
+
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -53,6 +53,11 @@ char *buf_take(struct buf *buf);
 bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 	struct err *err) MUST_CHECK;
 
+/* Adds data as a JSON string, its quotes included. Bytes that are not UTF-8
+ * become \u00xx, so that the result is JSON whatever data holds. */
+bool buf_add_json(struct buf *buf, const void *data, size_t len,
+	struct err *err) MUST_CHECK;
+
 /* Adds the bytes that hex, as PostgreSQL's encode(..., 'hex') writes it, stands
  * for; a buf to which nothing was added holds "". Other text: ERR_STOP. */
 bool buf_add_unhexed(struct buf *buf, const char *hex, size_t len,

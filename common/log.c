@@ -44,34 +44,13 @@ static bool needs_quotes(const char *text)
 	return text[0] == '\0' || strpbrk(text, " =\"\\") != NULL;
 }
 
-/* JSON knows \u00xx only; buf_add_escaped writes \xNN for other bytes. */
-static bool add_json_text(struct buf *line, const char *text, struct err *err)
-{
-	const size_t len = strlen(text);
-	bool ok = buf_add_char(line, '"', err);
-
-	for (size_t i = 0; ok && i < len;) {
-		const size_t n = utf8_length(text + i, len - i);
-		const uint8_t c = (uint8_t)text[i];
-
-		if (n == 0 || c < ' ' || c == 0x7f)
-			ok = buf_printf(line, err, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			ok = buf_printf(line, err, "\\%c", c);
-		else
-			ok = buf_add(line, text + i, n, err);
-		i += n > 0 ? n : 1;
-	}
-	return ok && buf_add_char(line, '"', err);
-}
-
 static bool add_text(struct buf *line, const char *text, struct err *err)
 {
 	const bool quotes = needs_quotes(text);
 	bool ok = true;
 
 	if (style == LOG_JSON)
-		return add_json_text(line, text, err);
+		return buf_add_json(line, text, strlen(text), err);
 	if (quotes)
 		ok = buf_add_char(line, '"', err);
 	ok = ok && buf_add_escaped(line, text, strlen(text), err);

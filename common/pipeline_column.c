@@ -1,67 +1,28 @@
 /* pipeline_column.c - the columns of a dataset, and what points at them. */
 #include "common/pipeline_column.h"
 
-#include <stdlib.h>
+#include "common/pointer.h"
+
 #include <string.h>
 
 #define COLUMNS_MAX 1500       /* PostgreSQL: 1,600, and we add some */
 #define KEYS_MAX 32            /* columns of a PostgreSQL index */
-#define STEPS_MAX 32
 #define TEXT_MAX_LENGTH 10485760
 
 /* -- JSON Pointers ------------------------------------------------------ */
 
-/* Decodes one step, ~1 for / and ~0 for ~; NULL when ~ is followed by
- * something else, or out of memory (*memory). */
-static char *decode_step(const char *text, size_t len, bool *memory)
-{
-	char *step = malloc(len + 1);
-	size_t n = 0;
-
-	*memory = step == NULL;
-	for (size_t i = 0; step != NULL && i < len; i++) {
-		char c = text[i];
-
-		if (c == '~') {
-			i++;
-			if (i == len || (text[i] != '0' && text[i] != '1')) {
-				free(step);
-				return NULL;
-			}
-			c = text[i] == '0' ? '~' : '/';
-		}
-		step[n++] = c;
-	}
-	if (step != NULL)
-		step[n] = '\0';
-	return step;
-}
-
-/* steps has room for STEPS_MAX. */
+/* steps has room for POINTER_STEPS_MAX. */
 static bool parse_pointer(struct reading *in, const struct doc *at,
 	char **steps, size_t *count)
 {
-	const char *text = at->text;
+	struct err wrong = { 0 };
 
-	if (*text != '/' && *text != '\0')
-		return FAIL(at, "\"%s\" is not a JSON Pointer: it begins with "
-			"/, e.g. /company/name", text);
-	while (*text == '/') {
-		const size_t len = strcspn(++text, "/");
-		bool memory;
-
-		if (*count == STEPS_MAX)
-			return FAIL(at, "a JSON Pointer of more than %d steps",
-				STEPS_MAX);
-		steps[*count] = decode_step(text, len, &memory);
-		if (steps[*count] == NULL)
-			return memory ? err_memory(in->err) : FAIL(at, "in a "
-				"JSON Pointer only ~0 (for ~) and ~1 (for /) "
-				"may follow ~");
-		++*count;
-		text += len;
-	}
-	return true;
+	if (pointer_parse(at->text, steps, count, &wrong))
+		return true;
+	if (wrong.kind == ERR_REJECT)
+		return FAIL(at, "%s", wrong.text);
+	*in->err = wrong;
+	return false;
 }
 
 static bool read_path(struct reading *in, const struct doc *value, void *to)
@@ -69,7 +30,8 @@ static bool read_path(struct reading *in, const struct doc *value, void *to)
 	struct column *column = to;
 
 	return field_expect(in, value, DOC_TEXT, "/company/name") &&
-		field_reserve(in, STEPS_MAX, sizeof(char *), &column->path) &&
+		field_reserve(in, POINTER_STEPS_MAX, sizeof(char *),
+			&column->path) &&
 		parse_pointer(in, value, column->path, &column->path_len);
 }
 
@@ -320,7 +282,8 @@ static bool read_steps(struct reading *in, const struct doc *value,
 	size_t count = 0;
 
 	return field_expect(in, value, DOC_TEXT, example) &&
-		field_reserve(in, STEPS_MAX + 1, sizeof(char *), steps) &&
+		field_reserve(in, POINTER_STEPS_MAX + 1, sizeof(char *),
+			steps) &&
 		parse_pointer(in, value, *steps, &count);
 }
 

@@ -13,6 +13,14 @@
 bool pointer_parse(const char *text, char **steps, size_t *count,
 	struct err *err) MUST_CHECK;
 
+/* Appends "/" and the step as a pointer writes it. */
+bool pointer_add(struct buf *out, const char *step, struct err *err)
+	MUST_CHECK;
+
+/* A step as an array's index ("0", "17", no zero in front, at most nine
+ * digits); SIZE_MAX when it is none. */
+size_t pointer_index(const char *step);
+
 /* A value's own bytes in a text: text[start..start + len). */
 struct pointer_span {
 	size_t start;

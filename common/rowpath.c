@@ -1,21 +1,10 @@
 /* rowpath.c - the paths of all columns as one tree, to walk a record once. */
 #include "common/rowpath.h"
 
+#include "common/pointer.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-static size_t array_index(const char *key)
-{
-	const size_t digits = strspn(key, "0123456789");
-	size_t index = 0;
-
-	if (digits == 0 || key[digits] != '\0' || digits > 9 ||
-		(*key == '0' && digits > 1))
-		return SIZE_MAX;
-	for (; *key != '\0'; key++)
-		index = index * 10 + (size_t)(*key - '0');
-	return index;
-}
 
 static int compare_key(const char *a, size_t a_len, const char *b, size_t b_len)
 {
@@ -46,7 +35,7 @@ static struct rowpath *step_kid(struct rowpath *step, const char *key,
 	}
 	step->kids = kids;
 	kids[step->kid_count] = (struct rowpath){ .key = key,
-		.len = strlen(key), .index = array_index(key) };
+		.len = strlen(key), .index = pointer_index(key) };
 	return &kids[step->kid_count++];
 }
 

@@ -1,6 +1,8 @@
 /* derive.c - values inside records, as records. */
 #include "consumer/derive.h"
 
+#include "common/pointer.h"
+
 #include <string.h>
 
 #define NONE SIZE_MAX
@@ -70,15 +72,11 @@ static size_t find_element(const struct derive *derive, size_t array,
 	const char *index)
 {
 	const struct json_node *nodes = derive->tape.nodes;
-	const size_t digits = strspn(index, "0123456789");
-	size_t left = 0;
+	size_t left = pointer_index(index);
 	size_t at = array + 1;
 
-	if (digits == 0 || digits > 9 || index[digits] != '\0' ||
-		(index[0] == '0' && digits > 1))
+	if (left == SIZE_MAX)
 		return NONE;
-	for (; *index != '\0'; index++)
-		left = left * 10 + (size_t)(*index - '0');
 	for (; at < nodes[array].next && left > 0; left--)
 		at = nodes[at].next;
 	return at < nodes[array].next ? at : NONE;

@@ -19,7 +19,7 @@ cyaml*            common/doc
 openssl/*         common/hash
 zlib*             producer/gzip
 zstd*             common/zstd
-libxml/*          producer/html
+libxml/*          common/html
 ncurses*          cli/screen
 curses*           cli/screen
 CUnit/*           tests

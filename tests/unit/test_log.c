@@ -51,7 +51,7 @@ static void lines_are_logfmt(void)
 static void lines_are_json(void)
 {
 	CU_ASSERT_STRING_EQUAL(logged(LOG_JSON, "a\n\"\x1b\xff"),
-		"\"event\":\"claim\",\"name\":\"a\\u000a\\\"\\u001b\\u00ff\","
+		"\"event\":\"claim\",\"name\":\"a\\n\\\"\\u001b\\u00ff\","
 		"\"n\":-5,\"u\":18446744073709551615}\n");
 }
 
