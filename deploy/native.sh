@@ -17,6 +17,8 @@ set -euo pipefail
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=deploy/lib.sh
 . "$REPO/deploy/lib.sh"
+# shellcheck source=deploy/tuning.sh
+. "$REPO/deploy/tuning.sh"
 
 ACCOUNTS=(owner loader reader admin producer consumer foreign tap)
 OWN_SETTINGS='# Own settings go below this line; they are kept.'
@@ -116,22 +118,9 @@ pg_quote() {
 	printf "'%s'" "${text//\'/\'\'}"
 }
 
-megabytes_of_memory() {
-	local kib
-	kib=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
-	printf '%s\n' $((kib / 1024))
-}
-
-between() { # LOW VALUE HIGH
-	printf '%s\n' $(($2 < $1 ? $1 : $2 > $3 ? $3 : $2))
-}
-
-# Settings for bulk loading on a machine shared with the broker.
+# Settings of this cluster; what comes later counts.
 pg_settings() {
-	local memory shared
-	memory=$(megabytes_of_memory)
-	shared=$(between 128 $((memory / 6)) 2048)
-	[ ! -e "$DIR/run/fast" ] || shared=128
+	pg_tuning
 	cat <<-END
 	data_directory = $(pg_quote "$DIR/postgresql/data")
 	hba_file = $(pg_quote "$DIR/postgresql/hba.conf")
@@ -141,31 +130,14 @@ pg_settings() {
 	unix_socket_directories = $(pg_quote "$SOCKETS")
 	unix_socket_permissions = 0700
 	cluster_name = '$(cat -- "$DIR/run/node")'
-	max_connections = 100
-	password_encryption = 'scram-sha-256'
-	timezone = 'UTC'
-	shared_buffers = ${shared}MB
-	effective_cache_size = $(between 256 $((memory / 2)) 65536)MB
-	work_mem = 16MB
-	maintenance_work_mem = $(between 64 $((memory / 16)) 512)MB
-	wal_buffers = 16MB
-	wal_compression = lz4
-	min_wal_size = 256MB
-	max_wal_size = 4GB
-	checkpoint_timeout = 15min
-	checkpoint_completion_target = 0.9
-	jit = off
-	random_page_cost = 1.1
 	logging_collector = on
 	log_directory = $(pg_quote "$DIR/log")
 	log_filename = 'postgresql-%a.log'
 	log_rotation_age = 1d
 	log_truncate_on_rotation = on
-	log_timezone = 'UTC'
-	log_line_prefix = '%m [%p] %q%u@%d %a '
 	END
 	if [ -e "$DIR/run/fast" ]; then
-		printf 'fsync = off\nfull_page_writes = off\n'
+		printf 'shared_buffers = 128MB\nfsync = off\nfull_page_writes = off\n'
 	fi
 }
 
@@ -256,17 +228,10 @@ pg_persist() {
 	die $EX_SERVER "PostgreSQL does not start ($try tries): see $DIR/log"
 }
 
-# The owner's role and database; the rest is made by `sluice apply`.
 pg_set_up() {
-	as_user "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$SOCKETS" \
-		-p "${PORT[database]}" -U postgres -d postgres >/dev/null <<-END
-	\set password '$(as_user cat -- "$DIR/secrets/owner")'
-	select 'create role sluice_owner' where not exists (
-		select from pg_roles where rolname = 'sluice_owner') \gexec
-	alter role sluice_owner login createrole createdb password :'password';
-	select 'create database sluice owner sluice_owner' where not exists (
-		select from pg_database where datname = 'sluice') \gexec
-	END
+	pg_owner_sql "$(as_user cat -- "$DIR/secrets/owner")" |
+		as_user "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$SOCKETS" \
+			-p "${PORT[database]}" -U postgres -d postgres >/dev/null
 }
 
 # -- RabbitMQ ------------------------------------------------------------------
@@ -280,16 +245,11 @@ mq_name() {
 }
 
 mq_settings() {
+	mq_tuning "$(as_user cat -- "$DIR/secrets/admin")"
 	cat <<-END
 	listeners.tcp.1 = 127.0.0.1:${PORT[broker]}
 	management.tcp.ip = 127.0.0.1
 	management.tcp.port = ${PORT[api]}
-	default_user = sluice_admin
-	default_pass = $(as_user cat -- "$DIR/secrets/admin")
-	default_user_tags.administrator = true
-	raft.wal_max_size_bytes = 67108864
-	vm_memory_high_watermark.relative = 0.3
-	disk_free_limit.absolute = 256MB
 	log.console = false
 	log.file = rabbitmq.log
 	log.file.level = info
@@ -385,6 +345,7 @@ mq_wait() {
 # A double-quoted YAML scalar; "${" would be a variable.
 yaml_quote() {
 	local text=${1//\\/\\\\}
+	# shellcheck disable=SC2016 # the two characters themselves
 	text=${text//'${'/'$${'}
 	printf '"%s"' "${text//\"/\\\"}"
 }

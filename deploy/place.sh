@@ -104,7 +104,7 @@ app_renew() {
 app_copy() { # FOLDER
 	mkdir -p -- "$1/bin" "$1/deploy" "$1/tests/data"
 	cp -- "$RELEASE"/bin/sluice "$RELEASE"/bin/sluice-* "$1/bin/"
-	cp -- "$ROOT"/deploy/{supervise,native,lib}.sh "$1/deploy/"
+	cp -- "$ROOT"/deploy/{supervise,native,lib,tuning}.sh "$1/deploy/"
 	cp -R -- "$ROOT/pipelines" "$ROOT/sql" "$1/"
 	cp -- "$ROOT/$SAMPLE" "$1/$SAMPLE"
 	chmod -R u=rwX,go=rX -- "$1"
