@@ -45,6 +45,7 @@ static bool fetch(struct apply *apply, const char *method, const char *url,
 	const struct http_request request = {
 		.method = method,
 		.url = url,
+		.plain = config->broker_api_plain,
 		.user = config->admin.user,
 		.password = apply->password.data,
 		.content_type = "application/json",

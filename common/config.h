@@ -47,6 +47,7 @@ struct config {
 	int64_t broker_port;
 	char *broker_vhost;
 	char *broker_api; /* management URL, for `sluice apply` only */
+	bool broker_api_plain;
 	bool broker_tls;
 	char *broker_cacert;
 	int64_t heartbeat_secs;

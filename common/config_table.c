@@ -108,6 +108,10 @@ static const struct setting settings[] = {
 	{ .name = "broker_api", TEXT, AT(broker_api),
 		.preset = "http://127.0.0.1:15672",
 		.help = "the management plugin's address; for `sluice apply`" },
+	{ .name = "broker_api_plain", FLAG, AT(broker_api_plain),
+		.preset = "false",
+		.help = "http will do for it beyond this machine: what lies "
+			"between is trusted" },
 	{ .name = "broker_tls", FLAG, AT(broker_tls), .preset = "false",
 		.help = "speak TLS with the broker" },
 	{ .name = "broker_cacert", PATH, AT(broker_cacert),

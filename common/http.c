@@ -62,7 +62,8 @@ static bool read_parts(struct transfer *transfer, CURLU *url, struct err *err)
 		"%s://%s:%s%s", scheme, host, port, path);
 	transfer->loopback = is_loopback(host);
 	ok = strcmp(scheme, "https") == 0 ||
-		(strcmp(scheme, "http") == 0 && transfer->loopback);
+		(strcmp(scheme, "http") == 0 && (transfer->loopback ||
+			transfer->request->plain));
 	if (!ok)
 		err_stop(err, EXIT_CONFIG,
 			"%s: https is needed, but for this machine itself",

@@ -27,7 +27,8 @@ struct http_sign {
 
 struct http_request {
 	const char *method; /* "GET", "PUT", ... */
-	const char *url;    /* https, or http on loopback only */
+	const char *url;    /* https, or http: on loopback, or if plain */
+	bool plain;         /* http is meant: what lies between is trusted */
 	const char *user;   /* basic authentication, or NULL */
 	const char *password;
 	const struct http_header *headers; /* ended by name NULL, or NULL */

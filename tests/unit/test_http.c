@@ -315,9 +315,11 @@ static void signatures_name_key_and_scope_and_no_secret(void)
 	CU_ASSERT_PTR_NULL(strstr(server.request, "hidden"));
 }
 
-static void check_address(const char *url, const char *part)
+static void check_address(const char *url, bool plain, const char *part)
 {
-	const struct http_request request = { .method = "GET", .url = url };
+	const struct http_request request = {
+		.method = "GET", .url = url, .plain = plain,
+	};
 	struct buf answer = { 0 };
 	struct err err = { 0 };
 	long status;
@@ -333,13 +335,15 @@ static void check_address(const char *url, const char *part)
 
 static void addresses_are_https_or_loopback(void)
 {
-	check_address("http://example.org/", "https is needed");
-	check_address("http://127.0.0.1.example.org/", "https is needed");
-	check_address("http://localhost.example.org/", "https is needed");
-	check_address("ftp://127.0.0.1/", "https is needed");
-	check_address("file:///etc/hostname", "");
-	check_address("no address", "bad URL");
-	check_address("http://me:secret@127.0.0.1:1/x?key=secret",
+	check_address("http://example.org/", false, "https is needed");
+	check_address("http://127.0.0.1.example.org/", false, "https is needed");
+	check_address("http://localhost.example.org/", false, "https is needed");
+	check_address("ftp://127.0.0.1/", false, "https is needed");
+	check_address("http://sluice.invalid/", true, "sluice.invalid");
+	check_address("ftp://sluice.invalid/", true, "https is needed");
+	check_address("file:///etc/hostname", false, "");
+	check_address("no address", false, "bad URL");
+	check_address("http://me:secret@127.0.0.1:1/x?key=secret", false,
 		"http://127.0.0.1:1/x does not answer");
 }
 
