@@ -1,5 +1,6 @@
 /* folders.c - what lies in the folders files are dropped into. */
 #include "cli/folders.h"
+#include "common/place.h"
 #include "common/hash.h"
 #include "producer/watch.h"
 
@@ -152,21 +153,6 @@ bool folders_random_name(const char *file, struct buf *name, struct err *err)
 		buf_printf(name, err, "_%.8s%s", text, last + stem);
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		const ssize_t put = write(fd, data, len);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return false;
-		data += put;
-		len -= (size_t)put;
-	}
-	return true;
-}
-
 static bool copy_bytes(int from, int to, int64_t *bytes, struct err *err)
 {
 	char *block = malloc(COPY_BYTES);
@@ -178,7 +164,7 @@ static bool copy_bytes(int from, int to, int64_t *bytes, struct err *err)
 		got = read(from, block, COPY_BYTES);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0 || !write_all(to, block, (size_t)got))
+		if (got < 0 || !place_write(to, block, (size_t)got))
 			ok = err_errno(err, ERR_RETRY, "copy");
 		else
 			*bytes += got;

@@ -410,6 +410,26 @@ static bool below_raw(struct loading *in, char **dir, const char *name)
 	return ok;
 }
 
+/* Beside raw_dir: what is below would be watched. */
+static bool beside_raw(struct loading *in, char **dir, const char *name)
+{
+	const char *raw = in->config->raw_dir;
+	size_t len = strlen(raw);
+	struct buf path = { 0 };
+	bool ok;
+
+	if (*dir != NULL && **dir != '\0')
+		return true;
+	while (len > 1 && raw[len - 1] == '/')
+		len--;
+	while (len > 0 && raw[len - 1] != '/')
+		len--;
+	ok = buf_printf(&path, in->err, "%.*s%s", (int)len, raw, name) &&
+		replace(in, dir, path.data);
+	buf_clear(&path);
+	return ok;
+}
+
 /* What follows from several settings at once. */
 static bool finish(struct loading *in)
 {
@@ -420,7 +440,8 @@ static bool finish(struct loading *in)
 		return err_stop(in->err, EXIT_CONFIG, "broker_tls needs "
 			"broker_cacert: the certificates to trust");
 	return below_raw(in, &config->processed_dir, "processed") &&
-		below_raw(in, &config->failed_dir, "failed");
+		below_raw(in, &config->failed_dir, "failed") &&
+		beside_raw(in, &config->object_store_dir, "object_store");
 }
 
 static bool load_all(struct loading *in, const char *file,

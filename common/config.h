@@ -16,6 +16,9 @@ struct account {
 	char *password_file; /* read by config_password when password is NULL */
 };
 
+enum object_kind { OBJECTS_IN_FOLDER, OBJECTS_IN_S3 };
+enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_HOST };
+
 struct config {
 	char *config_file; /* the sluice.yaml that was read; NULL: none */
 
@@ -30,6 +33,20 @@ struct config {
 	char *schema_dir; /* sql/schema */
 	char *models_dir; /* sql/models */
 	char *sample_file;
+
+	/* the object store */
+	enum object_kind object_store;
+	char *object_store_dir; /* object_store beside raw_dir */
+	bool object_store_compress;
+	int64_t object_store_keep_secs; /* 0: for ever */
+	char *s3_endpoint; /* NULL: Amazon's, of the region */
+	char *s3_region;
+	char *s3_bucket;
+	char *s3_prefix;
+	enum s3_style s3_style;
+	char *s3_cacert;
+	struct account s3; /* user: the key's id */
+	struct account s3_token;
 
 	/* PostgreSQL */
 	char *database_host; /* name, address or socket folder */

@@ -41,6 +41,10 @@ static const char *const sslmodes[] = { "disable", "allow", "prefer",
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const formats[] = { "logfmt", "json", NULL };
 
+/* In the order of enum object_kind and enum s3_style. */
+static const char *const object_kinds[] = { "folder", "s3", NULL };
+static const char *const s3_styles[] = { "auto", "path", "host", NULL };
+
 static const struct setting settings[] = {
 	{ .section = "Folders and files",
 		.name = "raw_dir", FOLDER, AT(raw_dir), .preset = "raw_data",
@@ -67,6 +71,54 @@ static const struct setting settings[] = {
 	{ .name = "sample_file", PATH, AT(sample_file),
 		.preset = "tests/data/events_sample.json",
 		.help = "what `sluice drop` drops when no file is named" },
+
+	{ .section = "Object store",
+		.name = "object_store", CHOICE(object_kinds), AT(object_store),
+		.preset = "folder",
+		.help = "where answers of HTTP sources are kept, byte for "
+			"byte: a folder, or a bucket that speaks S3" },
+	{ .name = "object_store_dir", FOLDER, AT(object_store_dir),
+		.help = "the folder; `object_store` beside raw_dir unless "
+			"set" },
+	{ .name = "object_store_compress", FLAG, AT(object_store_compress),
+		.preset = "false",
+		.help = "pack what is kept (Zstandard)" },
+	{ .name = "object_store_keep_secs",
+		SECS(0, 36600 * (int64_t)DAY_SECS),
+		AT(object_store_keep_secs), .preset = "0",
+		.help = "objects that are older are deleted once all of "
+			"their records are loaded, such as 90 d; 0: never" },
+	{ .name = "s3_endpoint", TEXT, AT(s3_endpoint),
+		.env = "AWS_ENDPOINT_URL_S3",
+		.help = "the server's address, https://host[:port]; Amazon's "
+			"for the region unless set" },
+	{ .name = "s3_region", TEXT, AT(s3_region), .preset = "us-east-1",
+		.env = "AWS_REGION", .help = "the region, as it is signed" },
+	{ .name = "s3_bucket", TEXT, AT(s3_bucket),
+		.help = "the bucket; it must be there" },
+	{ .name = "s3_prefix", TEXT, AT(s3_prefix),
+		.help = "what the names of all objects begin with" },
+	{ .name = "s3_style", CHOICE(s3_styles), AT(s3_style),
+		.preset = "auto",
+		.help = "the bucket stands in the address's path or in front "
+			"of its host; auto: host at Amazon's, else path" },
+	{ .name = "s3_cacert", PATH, AT(s3_cacert),
+		.help = "certificates of the authorities to trust; the "
+			"system's unless set" },
+	{ .name = "s3_key", TEXT, AT(s3.user), .env = "AWS_ACCESS_KEY_ID",
+		.help = "the access key's id" },
+	{ .name = "s3_secret", TEXT, AT(s3.password), .secret = true,
+		.env = "AWS_SECRET_ACCESS_KEY",
+		.help = "its secret; better kept in a file" },
+	{ .name = "s3_secret_file", PATH, AT(s3.password_file),
+		.help = "the file that holds the secret, readable by its "
+			"owner only (chmod 600)" },
+	{ .name = "s3_token", TEXT, AT(s3_token.password), .secret = true,
+		.env = "AWS_SESSION_TOKEN",
+		.help = "the token of a key for a while" },
+	{ .name = "s3_token_file", PATH, AT(s3_token.password_file),
+		.help = "the file that holds the token, readable by its "
+			"owner only (chmod 600); read anew for each request" },
 
 	{ .section = "PostgreSQL",
 		.name = "database_host", TEXT, AT(database_host),

@@ -7,6 +7,7 @@
 
 #define OBJECT_NAME_MAX 900 /* bytes: S3 takes 1024, prefix and suffix too */
 #define OBJECT_PART_MAX 230 /* of a part between slashes: a file name is 255 */
+#define OBJECT_PARTS_MAX 16
 
 /* "<pipeline>/<endpoint>/<YYYY-MM-DD>/<HHMMSS>-<drop id>.<ext>", time UTC. */
 struct object_name {
@@ -29,8 +30,10 @@ bool object_name_prefix(const char *pipeline, const char *endpoint,
 	int64_t day_us, struct buf *out, struct err *err) MUST_CHECK;
 
 /* ERR_REJECT unless it is 1 to OBJECT_NAME_MAX bytes of valid UTF-8 without
- * control characters, its parts between slashes neither empty nor longer than
- * OBJECT_PART_MAX nor beginning with a dot. Blanks, + and % may be in it. */
+ * control characters, at most OBJECT_PARTS_MAX parts between slashes, none of
+ * them empty, longer than OBJECT_PART_MAX or beginning with a dot, its end not
+ * one that a store puts there: .zst, .http, .file. Blanks, + and % may be in
+ * it. */
 bool object_name_check(const char *text, struct err *err) MUST_CHECK;
 
 #endif

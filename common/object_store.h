@@ -38,7 +38,7 @@ struct object_note {
 
 /* Durable when it returns: the note first, then the object, so that an object
  * that is there has its note. note may be NULL. Packed when
- * object_store_compress says so and the name does not end in .zst or .gz. */
+ * object_store_compress says so and the name does not end in .gz or .zstd. */
 bool object_put(struct object_store *store, const char *name,
 	const void *data, size_t len, const struct object_note *note,
 	struct err *err) MUST_CHECK;

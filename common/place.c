@@ -135,7 +135,7 @@ bool place_rename(int from_root, const char *from, int to_root, const char *to,
 		err_errno(err, ERR_REJECT, "rename %s to %s", from, to);
 }
 
-static bool write_all(int fd, const char *data, size_t len)
+bool place_write(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
 		const ssize_t put = write(fd, data, len);
@@ -156,7 +156,7 @@ static bool copy_bytes(int in, int out, struct err *err)
 
 	while (ok && got > 0) {
 		got = read(in, data, COPY_BYTES);
-		ok = (got >= 0 && write_all(out, data, (size_t)got)) ||
+		ok = (got >= 0 && place_write(out, data, (size_t)got)) ||
 			err_errno(err, ERR_RETRY, "copy");
 	}
 	free(data);

@@ -34,6 +34,8 @@ bool place_move(int from_root, const char *from, int to_root, const char *to,
 	struct err *err) MUST_CHECK;
 /* Puts .1, .2 ... behind path until nothing has that name. */
 bool place_free_name(int root, struct buf *path, struct err *err) MUST_CHECK;
+/* All of it, whatever interrupts. False: errno tells. */
+bool place_write(int fd, const char *data, size_t len) MUST_CHECK;
 /* Makes the names in the folder that holds path durable. */
 bool place_sync(int root, const char *path, struct err *err) MUST_CHECK;
 bool place_exists(int root, const char *path);
