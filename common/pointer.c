@@ -22,8 +22,8 @@ static char *decode_step(const char *text, size_t len, struct err *err)
 			if (i == len || (text[i] != '0' && text[i] != '1')) {
 				free(step);
 				(void)err_set(err, ERR_REJECT, "in a JSON "
-					"Pointer only ~0 (for ~) and ~1 (for /) "
-					"may follow ~");
+					"Pointer only ~0 (for ~) and ~1 (for "
+					"/) may follow ~");
 				return NULL;
 			}
 			c = text[i] == '0' ? '~' : '/';

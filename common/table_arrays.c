@@ -16,14 +16,14 @@ enum arrays_state {
 
 /* -- one row ------------------------------------------------------------ */
 
-static size_t max_of(const struct table *table)
+static size_t max_of(const struct table_reader *table)
 {
 	return table->options->max_record != 0 ? table->options->max_record :
 						 TABLE_MAX_RECORD;
 }
 
 /* A cell as it stands, on one line: JSON strings hold no line break. */
-static bool add_cell(struct table *table, const char *text,
+static bool add_cell(struct table_reader *table, const char *text,
 	const struct json_node *node, struct err *err)
 {
 	struct buf *bytes = &table->cells.bytes;
@@ -37,7 +37,7 @@ static bool add_cell(struct table *table, const char *text,
 	return true;
 }
 
-static bool cut_cells(struct table *table, const char *text,
+static bool cut_cells(struct table_reader *table, const char *text,
 	struct err *err)
 {
 	const struct json_tape *tape = &table->tape;
@@ -51,7 +51,7 @@ static bool cut_cells(struct table *table, const char *text,
 }
 
 /* The names of the columns, decoded. */
-static bool cut_names(struct table *table, const char *text,
+static bool cut_names(struct table_reader *table, const char *text,
 	const struct table_place *place, struct err *err)
 {
 	const struct json_tape *tape = &table->tape;
@@ -74,8 +74,8 @@ static bool cut_names(struct table *table, const char *text,
 	return true;
 }
 
-static bool judge_row(struct table *table, const struct table_place *place,
-	struct err *err)
+static bool judge_row(struct table_reader *table,
+	const struct table_place *place, struct err *err)
 {
 	struct json_fault fault = { 0 };
 
@@ -94,14 +94,14 @@ static bool judge_row(struct table *table, const struct table_place *place,
 	return table_row_take(table, place, err);
 }
 
-static bool too_long(const struct table *table, struct err *err)
+static bool too_long(const struct table_reader *table, struct err *err)
 {
 	return table_fail(table, table->line, err, "row %" PRIu64
 		" is longer than %zu bytes", table->row + table->has_header,
 		max_of(table));
 }
 
-static bool take_row(struct table *table, const char *text, size_t len,
+static bool take_row(struct table_reader *table, const char *text, size_t len,
 	struct err *err)
 {
 	const struct table_place place = {
@@ -121,15 +121,15 @@ static bool take_row(struct table *table, const char *text, size_t len,
 
 /* -- between the rows --------------------------------------------------- */
 
-static void pass(struct table *table, const char *text, size_t len)
+static void pass(struct table_reader *table, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		table->line += text[i] == '\n';
 	table->offset += len;
 }
 
-static bool broken(const struct table *table, size_t more, const char *what,
-	struct err *err)
+static bool broken(const struct table_reader *table, size_t more,
+	const char *what, struct err *err)
 {
 	return table_fail(table, table->line, err, "row %" PRIu64 ", byte %"
 		PRIu64 " of the input: %s", table->row + table->has_header,
@@ -137,7 +137,7 @@ static bool broken(const struct table *table, size_t more, const char *what,
 }
 
 /* A bracket or a comma, whatever the state wants. *row: a row is next. */
-static bool step(struct table *table, char c, bool *row, struct err *err)
+static bool step(struct table_reader *table, char c, bool *row, struct err *err)
 {
 	const bool close = c == ']' && (table->state == ARRAYS_FIRST ||
 					       table->state == ARRAYS_AFTER);
@@ -164,7 +164,7 @@ static bool step(struct table *table, char c, bool *row, struct err *err)
 }
 
 /* *used is 0 when more bytes are needed. */
-static bool next_row(struct table *table, const char *text, size_t len,
+static bool next_row(struct table_reader *table, const char *text, size_t len,
 	size_t *used, struct err *err)
 {
 	struct json_fault fault = { 0 };
@@ -187,7 +187,7 @@ static bool next_row(struct table *table, const char *text, size_t len,
 }
 
 /* Passes over what text holds whole; *used says how much. */
-static bool consume(struct table *table, const char *text, size_t len,
+static bool consume(struct table_reader *table, const char *text, size_t len,
 	size_t *used, struct err *err)
 {
 	size_t at = 0;
@@ -213,7 +213,7 @@ static bool consume(struct table *table, const char *text, size_t len,
 	}
 }
 
-static bool consume_kept(struct table *table, struct err *err)
+static bool consume_kept(struct table_reader *table, struct err *err)
 {
 	struct buf *kept = &table->kept;
 	size_t used;
@@ -227,8 +227,8 @@ static bool consume_kept(struct table *table, struct err *err)
 }
 
 /* What is kept is looked at again when it has doubled, not for every byte. */
-static bool arrays_feed(struct table *table, const char *bytes, size_t len,
-	struct err *err)
+static bool arrays_feed(struct table_reader *table, const char *bytes,
+	size_t len, struct err *err)
 {
 	struct buf *kept = &table->kept;
 	size_t used = 0;
@@ -254,7 +254,7 @@ static bool arrays_feed(struct table *table, const char *bytes, size_t len,
 	return true;
 }
 
-static bool arrays_finish(struct table *table, struct err *err)
+static bool arrays_finish(struct table_reader *table, struct err *err)
 {
 	if (table->kept.len > 0 && !consume_kept(table, err))
 		return false;

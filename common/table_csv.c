@@ -17,13 +17,13 @@ enum csv_state {
 };
 
 struct csv {
-	struct table *table;
+	struct table_reader *table;
 	char delimiter;
 	int quote; /* TABLE_QUOTE_NONE */
 	size_t max;
 };
 
-static struct csv csv_of(struct table *table)
+static struct csv csv_of(struct table_reader *table)
 {
 	const struct table_options *options = table->options;
 
@@ -149,8 +149,9 @@ static size_t without_end(const char *text, size_t len)
 }
 
 /* A header that cannot be read is the table's end, a row is a reject. */
-static bool csv_wrong(struct table *table, const struct table_place *place,
-	struct err *err, const char *code, const char *what, uint64_t at)
+static bool csv_wrong(struct table_reader *table,
+	const struct table_place *place, struct err *err, const char *code,
+	const char *what, uint64_t at)
 {
 	if (!table->has_header)
 		return table_fail(table, place->line, err,
@@ -163,7 +164,7 @@ static bool csv_wrong(struct table *table, const struct table_place *place,
 static bool csv_judge(const struct csv *csv, const struct table_place *place,
 	struct err *err)
 {
-	struct table *table = csv->table;
+	struct table_reader *table = csv->table;
 	const size_t bad = table_bad_utf8(place->raw, place->raw_len);
 	size_t wrong;
 
@@ -183,7 +184,7 @@ static bool csv_judge(const struct csv *csv, const struct table_place *place,
 static bool csv_too_long(const struct csv *csv,
 	const struct table_place *place, struct err *err)
 {
-	struct table *table = csv->table;
+	struct table_reader *table = csv->table;
 
 	if (!table->has_header)
 		return table_fail(table, place->line, err,
@@ -197,7 +198,7 @@ static bool csv_too_long(const struct csv *csv,
 static bool csv_take(const struct csv *csv, const char *text, size_t kept,
 	uint64_t lines, uint64_t length, struct err *err)
 {
-	struct table *table = csv->table;
+	struct table_reader *table = csv->table;
 	const bool too_long = table->too_long;
 	const struct table_place place = {
 		.line = table->line,
@@ -224,7 +225,7 @@ static bool csv_take(const struct csv *csv, const char *text, size_t kept,
 static bool csv_keep(const struct csv *csv, const char *text, size_t len,
 	struct err *err)
 {
-	struct table *table = csv->table;
+	struct table_reader *table = csv->table;
 	struct table_part *part = &table->part;
 	const size_t enough = TABLE_SHOWN_BYTES + 1;
 	size_t take = len;
@@ -244,7 +245,7 @@ static bool csv_keep(const struct csv *csv, const char *text, size_t len,
 
 static bool csv_take_kept(const struct csv *csv, struct err *err)
 {
-	struct table *table = csv->table;
+	struct table_reader *table = csv->table;
 	const struct table_part part = table->part;
 	bool ok;
 
@@ -255,7 +256,7 @@ static bool csv_take_kept(const struct csv *csv, struct err *err)
 	return ok;
 }
 
-static bool csv_feed(struct table *table, const char *bytes, size_t len,
+static bool csv_feed(struct table_reader *table, const char *bytes, size_t len,
 	struct err *err)
 {
 	const struct csv csv = csv_of(table);
@@ -276,7 +277,7 @@ static bool csv_feed(struct table *table, const char *bytes, size_t len,
 	return ok;
 }
 
-static bool csv_finish(struct table *table, struct err *err)
+static bool csv_finish(struct table_reader *table, struct err *err)
 {
 	const struct csv csv = csv_of(table);
 

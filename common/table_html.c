@@ -18,25 +18,25 @@ struct span {
 };
 
 struct page {
-	struct table *table;
+	struct table_reader *table;
 	struct span spans[TABLE_COLUMNS_MAX];
 	uint64_t spanned; /* bytes that spans have added, bounded */
 	size_t heads, cells; /* of the row at hand */
 	bool too_long;
 	bool has_rows;   /* this table has shown one */
 	uint64_t skip;
-	struct table_cells header; /* its cells: a row that repeats it is none */
+	struct table_cells header; /* a row that repeats it is none */
 	unsigned header_line;
 	unsigned line;      /* of the table */
 };
 
-static size_t max_record(const struct table *table)
+static size_t max_record(const struct table_reader *table)
 {
 	return table->options->max_record != 0 ? table->options->max_record :
 						 TABLE_MAX_RECORD;
 }
 
-static size_t max_bytes(const struct table *table)
+static size_t max_bytes(const struct table_reader *table)
 {
 	return table->options->max_bytes != 0 ? table->options->max_bytes :
 						TABLE_MAX_BYTES;
@@ -55,7 +55,7 @@ static void drop_spans(struct page *page)
 static bool add_cell(struct page *page, const char *text, size_t len,
 	struct err *err)
 {
-	struct table *table = page->table;
+	struct table_reader *table = page->table;
 
 	if (table->cells.bytes.len + len > max_record(table) ||
 		table->cells.count == TABLE_COLUMNS_MAX)
@@ -152,7 +152,7 @@ static void keep_header(struct page *page, unsigned line)
 /* With names given, a table's own header only says how many it has. */
 static bool read_header(struct page *page, struct err *err)
 {
-	struct table *table = page->table;
+	struct table_reader *table = page->table;
 	const size_t names = table->options->header_count;
 	const size_t count = page->header.count;
 	const struct table_place place = { .line = page->header_line };
@@ -183,7 +183,7 @@ static bool take_heads(struct page *page, const struct table_place *place,
 static bool take_data(struct page *page, const struct table_place *place,
 	struct err *err)
 {
-	struct table *table = page->table;
+	struct table_reader *table = page->table;
 
 	if (!page->has_rows && !read_header(page, err))
 		return false;
@@ -197,7 +197,7 @@ static bool take_data(struct page *page, const struct table_place *place,
 
 static bool judge_row(struct page *page, unsigned line, struct err *err)
 {
-	struct table *table = page->table;
+	struct table_reader *table = page->table;
 	const struct table_place place = { .line = line };
 
 	if (page->skip > 0) {
@@ -239,7 +239,7 @@ static bool take_row(void *context, unsigned line, struct err *err)
 static bool take_table(void *context, unsigned line, struct err *err)
 {
 	struct page *page = context;
-	struct table *table = page->table;
+	struct table_reader *table = page->table;
 
 	const bool ok = page->has_rows || read_header(page, err);
 
@@ -254,7 +254,7 @@ static bool take_table(void *context, unsigned line, struct err *err)
 
 /* -- the page ----------------------------------------------------------- */
 
-static bool html_feed(struct table *table, const char *bytes, size_t len,
+static bool html_feed(struct table_reader *table, const char *bytes, size_t len,
 	struct err *err)
 {
 	if (table->kept.len + len > max_bytes(table))
@@ -264,7 +264,7 @@ static bool html_feed(struct table *table, const char *bytes, size_t len,
 }
 
 /* libxml2 would guess what bad bytes mean. */
-static bool check_bytes(const struct table *table, struct err *err)
+static bool check_bytes(const struct table_reader *table, struct err *err)
 {
 	const char *text = table->kept.data;
 	const size_t len = table->kept.len;
@@ -277,7 +277,7 @@ static bool check_bytes(const struct table *table, struct err *err)
 		table->offset + bad, nul != NULL ? "NUL" : "not UTF-8");
 }
 
-static bool html_finish(struct table *table, struct err *err)
+static bool html_finish(struct table_reader *table, struct err *err)
 {
 	struct page *page;
 	struct html_visitor visitor = { .table = take_table,

