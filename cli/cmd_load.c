@@ -2,6 +2,7 @@
 #include "cli/args.h"
 #include "cli/direct.h"
 #include "cli/files.h"
+#include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "common/clock.h"
@@ -13,7 +14,7 @@
 
 struct load_words {
 	const char *pipeline; /* NULL: the only one, or all of them */
-	const char *dataset, *date, *from;
+	const char *dataset, *directory, *date, *from;
 	struct arg_list files, to;
 	bool all, follow, dry_run;
 };
@@ -131,7 +132,26 @@ struct loading {
 	struct direct *direct;
 	struct progress progress;
 	int64_t started_ms;
+	int stop_fd;
 };
+
+/* Who follows finds them later. */
+static bool find_files(struct loading *loading, struct err *err)
+{
+	const struct load_words *words = loading->words;
+
+	if (!words->follow)
+		return files_find(&loading->files, words->files.items,
+			words->files.count, words->directory, err);
+	if (words->files.count > 0 || words->dry_run)
+		return err_stop(err, EXIT_USAGE, "--follow goes neither with "
+			"--file nor with --dry-run");
+	if (words->directory != NULL &&
+		!files_need_one(&loading->files, words->directory, err))
+		return false;
+	loading->stop_fd = follow_stop_fd(err);
+	return loading->stop_fd >= 0;
+}
 
 static bool prepare(struct loading *loading, struct err *err)
 {
@@ -146,8 +166,7 @@ static bool prepare(struct loading *loading, struct err *err)
 	if (loading->models == NULL ||
 		!files_choose(&loading->files, config, &loading->set,
 			words->pipeline, words->dataset, filtered, err) ||
-		!files_find(&loading->files, words->files.items,
-			words->files.count, err))
+		!find_files(loading, err))
 		return false;
 	loading->started_ms = clock_now_ms();
 	progress_init(&loading->progress, files_bytes(&loading->files));
@@ -157,6 +176,7 @@ static bool prepare(struct loading *loading, struct err *err)
 		.models = loading->models,
 		.filter = filtered ? &loading->filter : NULL,
 		.dry_run = words->dry_run,
+		.stop_fd = loading->stop_fd,
 		.say = progress_say,
 		.context = &loading->progress,
 	}, err);
@@ -167,6 +187,15 @@ static bool load_files(struct loading *loading, struct err *err)
 {
 	bool ok = true;
 
+	if (loading->words->follow)
+		return follow_run(&(struct follow_options){
+			.config = loading->config,
+			.files = &loading->files,
+			.directory = loading->words->directory,
+			.direct = loading->direct,
+			.progress = &loading->progress,
+			.stop_fd = loading->stop_fd,
+		}, err);
 	for (size_t i = 0; ok && i < loading->files.count; i++)
 		ok = direct_load(loading->direct,
 			loading->files.items[i].dataset,
@@ -180,7 +209,7 @@ static int finish(struct loading *loading, bool json, struct err *err)
 	const struct direct_totals *totals = direct_totals(loading->direct);
 	const int64_t ms = clock_now_ms() - loading->started_ms;
 
-	if (loading->files.count == 0 && !json)
+	if (loading->files.count == 0 && !loading->words->follow && !json)
 		output_line("no file to load: see `sluice help load`");
 	else if (!summary(totals, loading->words->dry_run, json, ms, err))
 		return cmd_fail(err);
@@ -211,10 +240,12 @@ static int run(const struct cmd_context *context)
 	const struct arg table[] = {
 		{ .name = "--file", .list = &words.files },
 		{ .name = "--dataset", .text = &words.dataset },
+		{ .name = "--directory", .text = &words.directory },
 		{ .name = "--date", .text = &words.date },
 		{ .name = "--from", .text = &words.from },
 		{ .name = "--to", .list = &words.to },
 		{ .name = "--all", .flag = &words.all },
+		{ .name = "--follow", .flag = &words.follow },
 		{ .name = "--dry-run", .flag = &words.dry_run },
 		{ .name = NULL },
 	};
@@ -229,8 +260,9 @@ static int run(const struct cmd_context *context)
 
 const struct cmd cmd_load = {
 	.name = "load",
-	.usage = "[PIPELINE] [--file FILE]... [--dataset NAME] "
-		"[--date D | --from D --to D | --all] [--dry-run]",
+	.usage = "[PIPELINE] [--file FILE]... [--directory DIR] "
+		"[--dataset NAME] [--date D | --from D --to D | --all] "
+		"[--follow] [--dry-run]",
 	.summary = "files straight into PostgreSQL, without the broker",
 	.help =
 "Reads, maps and loads files in this process, by the same code as producer\n"
@@ -244,11 +276,18 @@ const struct cmd cmd_load = {
 "--file FILE      this one; may be given again. Its dataset is the only one of\n"
 "                 the pipeline, or the one whose folder it lies in, or\n"
 "--dataset NAME   that one\n"
+"--directory DIR  the files in there that fit the dataset's pattern, instead of\n"
+"                 those in the dataset's own folder\n"
 "--date D         only records of that day (UTC) by the dataset's `date`\n"
 "                 column; the others are counted as filtered. Datasets without\n"
 "                 such a column are loaded in full\n"
 "--from D --to D  the days from the first to the last, both meant\n"
 "--all            every record, which is the default\n"
+"--follow         goes on: loads what is there, then each file as it is\n"
+"                 completed (closed, renamed into the folder, or unchanged for\n"
+"                 settle_secs), until INT or TERM; then the summary. Files stay\n"
+"                 where they are: started again it finds that they are loaded.\n"
+"                 One that changes is another file and loads as a whole\n"
 "--dry-run        reads, maps and counts, and writes nothing\n"
 "--json           files, records, inserted, updated, unchanged, rejected,\n"
 "                 filtered, loaded_before, dry_run, ms\n"
@@ -259,6 +298,7 @@ const struct cmd cmd_load = {
 "\n"
 "  sluice load events\n"
 "  sluice load events --date 2024-03-05\n"
+"  sluice load events --follow\n"
 "  sluice load --file more.json.gz --dataset events\n"
 "\n"
 "Exits 0 when all is loaded, 1 when records were rejected (see `sluice\n"

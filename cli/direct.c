@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,16 @@ static const char *name_of(const struct passage *passage)
 
 /* -- the file ----------------------------------------------------------- */
 
+static bool go_on(const struct direct *direct, struct err *err)
+{
+	struct pollfd stop = { .fd = direct->options.stop_fd,
+		.events = POLLIN };
+
+	if (stop.fd <= 0 || poll(&stop, 1, 0) <= 0)
+		return true;
+	return err_set(err, ERR_RETRY, "stopping");
+}
+
 static bool open_file(struct passage *passage, const char *path,
 	struct err *err)
 {
@@ -87,7 +98,8 @@ static bool hash_file(struct passage *passage, struct err *err)
 	bool ok = hash != NULL && (chunk != NULL || err_memory(err));
 
 	while (ok && (got = pread(passage->fd, chunk, HASH_BYTES, at)) > 0) {
-		ok = sha256_add(hash, chunk, (size_t)got, err);
+		ok = go_on(passage->direct, err) &&
+			sha256_add(hash, chunk, (size_t)got, err);
 		at += got;
 	}
 	if (ok && got < 0)
@@ -416,7 +428,8 @@ static bool pass(struct passage *passage, struct err *err)
 	if (passage->reader == NULL)
 		return false;
 	while (piece.kind != PIECE_END) {
-		if (!reader_next(passage->reader, &piece, err) ||
+		if (!go_on(passage->direct, err) ||
+			!reader_next(passage->reader, &piece, err) ||
 			(piece.kind == PIECE_END &&
 				!is_unchanged(passage, err)) ||
 			!add_piece(passage, &piece, err))
@@ -487,6 +500,7 @@ struct direct *direct_new(const struct direct_options *options,
 		.config = options->config,
 		.plan = &direct->plan,
 		.name = "sluice load",
+		.stop_fd = options->stop_fd,
 		.filter = options->filter,
 	};
 	return direct;

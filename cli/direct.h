@@ -30,6 +30,7 @@ struct direct_options {
 	struct models *models;
 	const struct date_filter *filter; /* NULL: every record is meant */
 	bool dry_run;     /* read and map, write nothing, ask no server */
+	int stop_fd;      /* readable: give up with ERR_RETRY; 0: none */
 	direct_say *say;  /* may be NULL */
 	void *context;
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DATASETS_MAX (sizeof(((struct files *)0)->datasets) / sizeof(void *))
 #define FILES_MAX 1000000
@@ -148,19 +149,31 @@ static const struct dataset *dataset_of(const struct files *files,
 	return NULL;
 }
 
-static bool add_named(struct files *files, const char *name, struct err *err)
+static bool ask_which(const struct files *files, const char *what,
+	struct err *err)
 {
-	const struct dataset *dataset = dataset_of(files, name);
 	struct buf names = { 0 };
 
-	if (dataset != NULL)
-		return add_file(files, dataset, name, err);
 	if (list_names(files, &names, err))
 		(void)err_stop(err, EXIT_USAGE, "%s: of which dataset? Say "
-			"--dataset with one of: %s", name,
+			"--dataset with one of: %s", what,
 			names.data != NULL ? names.data : "");
 	buf_clear(&names);
 	return false;
+}
+
+bool files_need_one(const struct files *files, const char *what,
+	struct err *err)
+{
+	return files->dataset_count == 1 || ask_which(files, what, err);
+}
+
+static bool add_named(struct files *files, const char *name, struct err *err)
+{
+	const struct dataset *dataset = dataset_of(files, name);
+
+	return dataset != NULL ? add_file(files, dataset, name, err) :
+		ask_which(files, name, err);
 }
 
 static bool is_folder(const char *path, const struct dirent *entry)
@@ -218,31 +231,51 @@ static int compare_paths(const void *left, const void *right)
 }
 
 static bool find_in(struct files *files, const struct dataset *dataset,
-	struct err *err)
+	const char *folder, struct err *err)
 {
 	const size_t first = files->count;
-	struct buf folder = { 0 };
-	bool ok;
 
-	ok = buf_printf(&folder, err, "%s/%s", files->config->raw_dir,
-		     dataset->directory) &&
-		look_into(files, dataset, folder.data, 0, err);
-	if (ok && files->count > first)
+	if (!look_into(files, dataset, folder, 0, err))
+		return false;
+	if (files->count > first)
 		qsort(files->items + first, files->count - first,
 			sizeof(*files->items), compare_paths);
+	return true;
+}
+
+static bool find_in_own(struct files *files, const struct dataset *dataset,
+	struct err *err)
+{
+	struct buf folder = { 0 };
+	const bool ok = buf_printf(&folder, err, "%s/%s",
+			files->config->raw_dir, dataset->directory) &&
+		find_in(files, dataset, folder.data, err);
+
 	buf_clear(&folder);
 	return ok;
 }
 
-bool files_find(struct files *files, const char *const *names, size_t count,
+/* Named by hand, it has to be there. */
+static bool find_in_given(struct files *files, const char *folder,
 	struct err *err)
+{
+	if (access(folder, R_OK | X_OK) != 0)
+		return err_errno(err, ERR_STOP, "%s", folder);
+	return files_need_one(files, folder, err) &&
+		find_in(files, files->datasets[0], folder, err);
+}
+
+bool files_find(struct files *files, const char *const *names, size_t count,
+	const char *folder, struct err *err)
 {
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < count; i++)
 		ok = add_named(files, names[i], err);
+	if (ok && folder != NULL)
+		return find_in_given(files, folder, err);
 	for (size_t i = 0; ok && count == 0 && i < files->dataset_count; i++)
-		ok = find_in(files, files->datasets[i], err);
+		ok = find_in_own(files, files->datasets[i], err);
 	return ok;
 }
 

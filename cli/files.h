@@ -23,8 +23,13 @@ bool files_choose(struct files *files, const struct config *config,
 	const struct pipeline_set *set, const char *pipeline,
 	const char *dataset, bool dated, struct err *err) MUST_CHECK;
 
-/* The named files; of none: those in the datasets' folders, by path. */
+/* The named files, and those in the folder (NULL: none) of the only dataset
+ * that may be meant; of neither: those in the datasets' folders, by path. */
 bool files_find(struct files *files, const char *const *names, size_t count,
+	const char *folder, struct err *err) MUST_CHECK;
+/* False unless one dataset only may be meant: EXIT_USAGE, asking which one
+ * `what` is of. */
+bool files_need_one(const struct files *files, const char *what,
 	struct err *err) MUST_CHECK;
 /* How large they are together, as far as that can be seen. */
 int64_t files_bytes(const struct files *files);

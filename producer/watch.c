@@ -92,7 +92,8 @@ static bool scan_all(struct watch *watch, struct err *err)
 	for (size_t i = 0; ok && i < watch->folder_count; i++)
 		ok = watch_scan_dataset(watch, i, err);
 	watch_drop_stale(watch);
-	watch_scan_strays(watch);
+	if (!watch->options.only_folders)
+		watch_scan_strays(watch);
 	watch->first = watch->first && overflowed(watch);
 	return ok;
 }
@@ -106,7 +107,8 @@ static bool file_event(struct watch *watch, const struct watched *watched,
 	struct stat st;
 
 	if (fstatat(watch->root, path, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-		!watch_judge(watch, folder->is, path, name, &st))
+		!watch_judge(watch, folder->is, path, name, &st) ||
+		watch_is_done(watch, path, &st))
 		return true;
 	return seen_complete(folder->seen, path, err);
 }
@@ -243,6 +245,11 @@ char *watch_take(struct watch *watch, size_t folder)
 uint64_t watch_missed(const struct watch *watch)
 {
 	return watch->missed;
+}
+
+uint32_t watch_scans(const struct watch *watch)
+{
+	return watch->scan;
 }
 
 static bool open_folders(struct watch *watch,

@@ -8,6 +8,8 @@
 
 #include "common/buf.h"
 
+#include <sys/stat.h>
+
 struct watch;
 
 /* A dataset's folder. Borrowed by the watch, as are the options' texts. */
@@ -24,6 +26,12 @@ struct watch_options {
 	int64_t settle_ms;
 	int64_t rescan_ms;
 	uint64_t max_file_bytes;
+	bool only_folders; /* what lies beside them is nobody's concern */
+	/* For who leaves files where they are: true, it was taken as it is
+	 * now. Asked at every scan; NULL: nothing stays. */
+	bool (*is_done)(void *context, const char *path,
+		const struct stat *st);
+	void *context;
 };
 
 /* Makes the folders that are missing. The first watch_step scans. */
@@ -52,6 +60,9 @@ void watch_refuse(struct watch *watch, const char *path, const char *why);
 
 /* Files a scan found complete of which inotify had said nothing. */
 uint64_t watch_missed(const struct watch *watch);
+
+/* Whole scans that were done. */
+uint32_t watch_scans(const struct watch *watch);
 
 /* False for names of files that are being written (a leading dot; ~ .tmp
  * .part .swp at the end). */

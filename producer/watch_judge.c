@@ -121,3 +121,12 @@ bool watch_judge(struct watch *watch, const struct watch_folder *folder,
 		watch_complain(watch, LOG_WARN, path, why, NULL, st);
 	return matches && why == NULL;
 }
+
+bool watch_is_done(const struct watch *watch, const char *path,
+	const struct stat *st)
+{
+	const struct watch_options *options = &watch->options;
+
+	return options->is_done != NULL &&
+		options->is_done(options->context, path, st);
+}

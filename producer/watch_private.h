@@ -53,6 +53,9 @@ void watch_complain(struct watch *watch, enum log_level level,
 /* False: not a file for us, said so. */
 bool watch_judge(struct watch *watch, const struct watch_folder *folder,
 	const char *path, const char *name, const struct stat *st);
+/* It was taken as it is, and stays. */
+bool watch_is_done(const struct watch *watch, const char *path,
+	const struct stat *st);
 
 /* -- watch_scan.c: going through folders -------------------------------- */
 

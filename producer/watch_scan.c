@@ -121,7 +121,8 @@ static bool look_at_file(struct watch *watch, size_t at, const char *path,
 		mtime_ns(st), watch->scan_ms };
 	const size_t before = seen_ready(seen);
 
-	if (!watch_judge(watch, watch->folders[at].is, path, name, st))
+	if (!watch_judge(watch, watch->folders[at].is, path, name, st) ||
+		watch_is_done(watch, path, st))
 		return true;
 	if (!seen_look(seen, path, &look, settle_for(watch, st), err))
 		return false;
@@ -167,7 +168,8 @@ static bool scan_entry(struct watch *watch, size_t at, int fd,
 	const char *name = entry->d_name;
 	struct stat st;
 
-	if (entry->d_type == DT_REG &&
+	/* what stays is asked about at every scan */
+	if (entry->d_type == DT_REG && watch->options.is_done == NULL &&
 		seen_idle(watch->folders[at].seen, path))
 		return true;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
