@@ -81,6 +81,7 @@ static void dataset_clear(struct dataset *dataset)
 	free_texts(dataset->patterns, dataset->pattern_count);
 	free(dataset->name);
 	free(dataset->directory);
+	free(dataset->records);
 	free(dataset->schema);
 	free(dataset->table);
 	free(dataset->from);

@@ -57,6 +57,7 @@ struct dataset {
 	char **patterns; /* shell patterns of file names: one must match */
 	size_t pattern_count;
 	enum duplicate_rule duplicates;
+	char *records;   /* JSON Pointer to them inside of a file, or NULL */
 	int64_t chunk_records; /* 0: the setting's */
 	int64_t chunk_bytes;   /* 0: the setting's */
 	char *schema;    /* of the tables, "raw" */

@@ -202,6 +202,8 @@ static bool read_source(struct reading *in, const struct doc *value, void *to)
 		{ "directory", read_directory,
 			offsetof(struct dataset, directory), true },
 		{ "pattern", read_patterns, 0, false },
+		{ "records", column_read_records,
+			offsetof(struct dataset, records), false },
 		{ "duplicates", read_duplicates,
 			offsetof(struct dataset, duplicates), false },
 		{ "chunk_records", read_chunk_records,

@@ -37,7 +37,7 @@ static void columns_and_keys_are_read(void)
 		"    unknown: keep\n"
 		"    wins: first\n"
 		"    source: { directory: a/b, pattern: '*.x', duplicates: skip,"
-		" chunk_records: 1, chunk_bytes: 4 KiB }\n"
+		" chunk_records: 1, chunk_bytes: 4 KiB, records: /a~1b/0 }\n"
 		"    table: events\n"
 		"    columns:\n"
 		"      - { name: id, type: text, max_length: 300 }\n"
@@ -64,6 +64,7 @@ static void columns_and_keys_are_read(void)
 	CU_ASSERT_EQUAL(d->duplicates, DUPLICATES_SKIP);
 	CU_ASSERT_EQUAL(d->chunk_records, 1);
 	CU_ASSERT_EQUAL(d->chunk_bytes, 4096);
+	CU_ASSERT_STRING_EQUAL(d->records, "/a~1b/0");
 	CU_ASSERT_EQUAL(d->unknown, UNKNOWN_KEEP);
 	CU_ASSERT_EQUAL(d->wins, WINS_FIRST);
 	CU_ASSERT_EQUAL(d->delta_keep, KEEP_LOADS);
@@ -260,6 +261,14 @@ static const struct refusal refusals[] = {
 		"allowed: load, skip" },
 	{ HEAD "    source: { directory: d, chunk_records: 0 }\n" TABLE KEY
 		COLUMNS, "p.yaml:4:44: this must be a whole number", "" },
+	{ HEAD "    source: { directory: d, records: a }\n" TABLE KEY COLUMNS,
+		"p.yaml:4:38: \"a\" is not a JSON Pointer", "" },
+	{ HEAD "    source: { directory: d, records: '' }\n" TABLE KEY COLUMNS,
+		"p.yaml:4:38: the way to the records", "1 to 7 steps" },
+	{ HEAD "    source: { directory: d, records: /1/2/3/4/5/6/7/8 }\n"
+		TABLE KEY COLUMNS, "p.yaml:4:38: the way to the records", "" },
+	{ HEAD "    source: { directory: d, records: /1/2/3/4/5/6/7 }\n"
+		TABLE KEY COLUMNS, "", "" },
 	{ HEAD "    source: { directory: d, chunk_bytes: 1 GB }\n" TABLE KEY
 		COLUMNS, "p.yaml:4:42: this must be a size", "" },
 	/* table */

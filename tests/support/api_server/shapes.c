@@ -17,8 +17,16 @@ static const char *const names[] = { "id", "parent_id", "name", "kind",
 #define CELLS (sizeof(names) / sizeof(names[0]))
 
 struct record {
-	char cell[CELLS][64]; /* as in a CSV without its quotes */
-	bool text[CELLS];     /* else a number or null */
+	long long id, parent;
+	bool fifth, priced;
+	const char *kind;
+	char at[CLOCK_TEXT];
+};
+
+/* A record as cells: what a CSV has without its quotes. */
+struct cells {
+	char cell[CELLS][64];
+	bool text[CELLS]; /* else a number or null */
 };
 
 int64_t record_at(const char *time)
@@ -34,27 +42,37 @@ static void make(const struct page *page, int64_t number,
 	struct record *record)
 {
 	static const char *const kinds[] = { "bolt", "nut", "washer" };
-	static const char *const note[] = { "", ", \"fifth\"" };
-	const long long id = page->parent * 1000 + number;
-	char at[CLOCK_TEXT];
 
-	memset(record, 0, sizeof(*record));
-	clock_format_us(EPOCH_2026_US + number * MINUTE_US, at);
-	(void)snprintf(record->cell[0], 64, "%lld", id);
-	if (page->parent > 0)
-		(void)snprintf(record->cell[1], 64, "%lld",
-			(long long)page->parent);
-	(void)snprintf(record->cell[2], 64, "record %lld%s", id,
-		note[number % 5 == 0]);
-	(void)snprintf(record->cell[3], 64, "%s", kinds[number % 3]);
-	(void)snprintf(record->cell[4], 64, "%lld.%02lld", id % 1000,
-		id % 100);
-	(void)snprintf(record->cell[5], 64, "%.19sZ", at);
-	record->text[2] = record->text[3] = record->text[5] = true;
-	if (page->text_from > 0 && number >= page->text_from) {
-		(void)snprintf(record->cell[4], 64, "ask us");
-		record->text[4] = true;
-	}
+	record->id = page->parent * 1000 + number;
+	record->parent = page->parent;
+	record->fifth = number % 5 == 0;
+	record->kind = kinds[number % 3];
+	record->priced = page->text_from <= 0 || number < page->text_from;
+	clock_format_us(EPOCH_2026_US + number * MINUTE_US, record->at);
+}
+
+static void make_cells(const struct page *page, int64_t number,
+	struct cells *cells)
+{
+	static const char *const note[] = { "", ", \"fifth\"" };
+	struct record record;
+
+	make(page, number, &record);
+	memset(cells, 0, sizeof(*cells));
+	(void)snprintf(cells->cell[0], 64, "%lld", record.id);
+	if (record.parent > 0)
+		(void)snprintf(cells->cell[1], 64, "%lld", record.parent);
+	(void)snprintf(cells->cell[2], 64, "record %lld%s", record.id,
+		note[record.fifth]);
+	(void)snprintf(cells->cell[3], 64, "%s", record.kind);
+	if (record.priced)
+		(void)snprintf(cells->cell[4], 64, "%lld.%02lld",
+			record.id % 1000, record.id % 100);
+	else
+		(void)snprintf(cells->cell[4], 64, "ask us");
+	(void)snprintf(cells->cell[5], 64, "%.19sZ", record.at);
+	cells->text[2] = cells->text[3] = cells->text[5] = true;
+	cells->text[4] = !record.priced;
 }
 
 /* -- JSON -------------------------------------------------------------- */
@@ -73,27 +91,34 @@ static void say_text(struct buf *out, const char *text)
 	say_bytes(out, text, strlen(text));
 }
 
-static void say_cell(const struct record *record, size_t i, struct buf *out)
+static void say_cell(const struct cells *cells, size_t i, struct buf *out)
 {
-	if (record->text[i])
-		say_quoted(out, record->cell[i]);
+	if (cells->text[i])
+		say_quoted(out, cells->cell[i]);
 	else
-		say_text(out, record->cell[i][0] == '\0' ? "null" :
-			record->cell[i]);
+		say_text(out, cells->cell[i][0] == '\0' ? "null" :
+			cells->cell[i]);
 }
 
+/* In one go: pages of these are what a load is measured with. */
 void record_object(const struct page *page, int64_t number, struct buf *out)
 {
+	static const char *const note[] = { "", ", \\\"fifth\\\"" };
 	struct record record;
+	struct err err = { 0 };
+	char parent[24] = "null", price[24] = "\"ask us\"";
 
 	make(page, number, &record);
-	for (size_t i = 0; i < CELLS; i++) {
-		say_text(out, i == 0 ? "{" : ", ");
-		say_quoted(out, names[i]);
-		say_text(out, ": ");
-		say_cell(&record, i, out);
-	}
-	say_text(out, "}");
+	if (record.parent > 0)
+		(void)snprintf(parent, sizeof(parent), "%lld", record.parent);
+	if (record.priced)
+		(void)snprintf(price, sizeof(price), "%lld.%02lld",
+			record.id % 1000, record.id % 100);
+	must(buf_printf(out, &err, "{\"id\": %lld, \"parent_id\": %s, "
+		"\"name\": \"record %lld%s\", \"kind\": \"%s\", "
+		"\"price\": %s, \"updated_at\": \"%.19sZ\"}", record.id,
+		parent, record.id, note[record.fifth], record.kind, price,
+		record.at));
 }
 
 void shape_array(const struct page *page, struct buf *out)
@@ -116,7 +141,7 @@ void shape_lines(const struct page *page, struct buf *out)
 
 void shape_rows(const struct page *page, struct buf *out)
 {
-	struct record record;
+	struct cells cells;
 
 	say_text(out, "[[");
 	for (size_t i = 0; i < CELLS; i++) {
@@ -125,10 +150,10 @@ void shape_rows(const struct page *page, struct buf *out)
 	}
 	say_text(out, "]");
 	for (int64_t i = 0; i < page->count; i++) {
-		make(page, page->first + i, &record);
+		make_cells(page, page->first + i, &cells);
 		for (size_t cell = 0; cell < CELLS; cell++) {
 			say_text(out, cell == 0 ? ",\n[" : ", ");
-			say_cell(&record, cell, out);
+			say_cell(&cells, cell, out);
 		}
 		say_text(out, "]");
 	}
@@ -162,18 +187,18 @@ static void say_between(size_t i, char delimiter, struct buf *out)
 
 void shape_csv(const struct page *page, struct buf *out)
 {
-	struct record record;
+	struct cells cells;
 
 	for (size_t i = 0; i < CELLS; i++) {
 		say_between(i, page->delimiter, out);
 		say_field(names[i], page->delimiter, out);
 	}
 	for (int64_t row = 0; row < page->count; row++) {
-		make(page, page->first + row, &record);
+		make_cells(page, page->first + row, &cells);
 		say_text(out, "\r\n");
 		for (size_t i = 0; i < CELLS; i++) {
 			say_between(i, page->delimiter, out);
-			say_field(record.cell[i], page->delimiter, out);
+			say_field(cells.cell[i], page->delimiter, out);
 		}
 	}
 	say_text(out, "\r\n");
@@ -194,7 +219,7 @@ static void say_html(const char *tag, const char *text, struct buf *out)
 /* The first table is not the one that is wanted. */
 void shape_html(const struct page *page, struct buf *out)
 {
-	struct record record;
+	struct cells cells;
 
 	say_text(out, "<!DOCTYPE html>\n<html><head><title>Records</title>"
 		"</head><body>\n<table class=\"menu\"><tr><td>Home</td>"
@@ -204,10 +229,10 @@ void shape_html(const struct page *page, struct buf *out)
 		say_html("th", names[i], out);
 	say_text(out, "</tr></thead><tbody>\n");
 	for (int64_t row = 0; row < page->count; row++) {
-		make(page, page->first + row, &record);
+		make_cells(page, page->first + row, &cells);
 		say_text(out, "<tr>");
 		for (size_t i = 0; i < CELLS; i++)
-			say_html("td", record.cell[i], out);
+			say_html("td", cells.cell[i], out);
 		say_text(out, "</tr>\n");
 	}
 	say_text(out, "</tbody></table>\n</body></html>\n");
