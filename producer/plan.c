@@ -1,8 +1,6 @@
 /* plan.c - what the producer is to do: settings and pipelines as read. */
 #include "producer/plan.h"
 
-#include "producer/limits.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +12,11 @@ static const char *const fixed[] = {
 	"producer_password", "producer_password_file", "confirm_window",
 };
 
+static uint64_t either(int64_t own, int64_t setting)
+{
+	return (uint64_t)(own > 0 ? own : setting);
+}
+
 static struct claim_rules rules_of(const struct config *config,
 	const struct dataset *dataset)
 {
@@ -21,7 +24,13 @@ static struct claim_rules rules_of(const struct config *config,
 		.pipeline = dataset->pipeline->name,
 		.dataset = dataset->name,
 		.directory = dataset->directory,
-		.limits = limits_of(config, dataset),
+		.limits = {
+			.chunk_records = either(dataset->chunk_records,
+				config->chunk_records),
+			.chunk_bytes = either(dataset->chunk_bytes,
+				config->chunk_bytes),
+			.max_record_bytes = (uint64_t)config->max_record_bytes,
+		},
 		.max_file_bytes = (uint64_t)config->max_file_bytes,
 		.skip_duplicates = dataset->duplicates == DUPLICATES_SKIP,
 	};
@@ -72,7 +81,8 @@ struct plan *plan_load(const char *config_file,
 		return NULL;
 	}
 	plan->users = 1;
-	if (pipeline_set_read(plan->config.pipelines_dir, &plan->set, err)) {
+	if (config_need_broker(&plan->config, err) &&
+		pipeline_set_read(plan->config.pipelines_dir, &plan->set, err)) {
 		if (list_datasets(plan, err))
 			return plan;
 	} else
