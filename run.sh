@@ -65,6 +65,7 @@ verb_sluice() {
 		choose_user "$VAR"
 		app_renew # pipelines that were edited in the clone
 	fi
+	load_environment "$VAR/environment"
 	[ "${1:-}" != apply ] || apply_pipelines "$@"
 	SLUICE_CONFIG=$VAR/sluice.yaml exec "$BIN/sluice" "$@"
 }

@@ -3,7 +3,7 @@
 #include "common/clock.h"
 #include "common/place.h"
 #include "consumer/load.h"
-#include "producer/reader.h"
+#include "producer/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,11 +110,6 @@ static bool hash_file(struct passage *passage, struct err *err)
 	return ok;
 }
 
-static uint64_t either(int64_t own, int64_t setting)
-{
-	return (uint64_t)(own > 0 ? own : setting);
-}
-
 /* Whatever would give other chunks, or other rows, is part of the name. */
 static bool name_source(struct passage *passage, struct err *err)
 {
@@ -125,13 +120,7 @@ static bool name_source(struct passage *passage, struct err *err)
 	struct buf text = { 0 };
 	bool ok;
 
-	passage->limits = (struct reader_limits){
-		.chunk_records = either(dataset->chunk_records,
-			config->chunk_records),
-		.chunk_bytes = either(dataset->chunk_bytes,
-			config->chunk_bytes),
-		.max_record_bytes = (uint64_t)config->max_record_bytes,
-	};
+	passage->limits = limits_of(config, dataset);
 	sha256_format(passage->sha256, content);
 	ok = buf_printf(&text, err, "direct\n%s.%s\n%s\n%d %llu %llu %llu\n",
 		     dataset->pipeline->name, dataset->name, content,
@@ -139,6 +128,8 @@ static bool name_source(struct passage *passage, struct err *err)
 		     (unsigned long long)passage->limits.chunk_records,
 		     (unsigned long long)passage->limits.chunk_bytes,
 		     (unsigned long long)passage->limits.max_record_bytes) &&
+		(passage->limits.records[0] == '\0' || buf_printf(&text, err,
+			"%s\n", passage->limits.records)) &&
 		(filter == NULL || dataset->date == COLUMN_NONE ||
 			buf_printf(&text, err, "%lld %lld",
 				(long long)filter->from,

@@ -2,6 +2,7 @@
 #include "cli/reconcile.h"
 #include "cli/connect.h"
 #include "common/clock.h"
+#include "producer/limits.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,25 +90,11 @@ static bool is_plain_name(const char *name, const char *directory)
 		strstr(name, "/./") == NULL;
 }
 
-/* What the settings say now stands for what they said at the claim. */
-static struct reader_limits limits_of(const struct config *config,
-	const struct dataset *dataset)
-{
-	const bool own = dataset != NULL;
-
-	return (struct reader_limits){
-		.chunk_records = (uint64_t)(own && dataset->chunk_records > 0 ?
-			dataset->chunk_records : config->chunk_records),
-		.chunk_bytes = (uint64_t)(own && dataset->chunk_bytes > 0 ?
-			dataset->chunk_bytes : config->chunk_bytes),
-		.max_record_bytes = (uint64_t)config->max_record_bytes,
-	};
-}
-
 static struct source *make_up(const struct reconcile *r,
 	const struct uuid *drop, const struct db_result *facts, size_t row,
 	const struct dataset *claimed_in, struct err *err)
 {
+	static const struct dataset none = { .name = NULL };
 	const bool there = !db_is_null(facts, row, F_ID);
 	const struct dataset *dataset = there ? dataset_of(r,
 		db_value(facts, row, F_PIPELINE),
@@ -133,7 +120,9 @@ static struct source *make_up(const struct reconcile *r,
 	if (source == NULL)
 		return NULL;
 	source->drop = *drop;
-	source->limits = limits_of(r->config, dataset);
+	/* what the settings say now stands for what they said at the claim */
+	source->limits = limits_of(r->config,
+		dataset != NULL ? dataset : &none);
 	source->reader_version = READER_VERSION;
 	source->claimed_us = there ? db_int(facts, row, F_CLAIMED_US) : 0;
 	source->failed = there && db_value(facts, row, F_FAILED)[0] == 't';

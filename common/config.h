@@ -33,6 +33,7 @@ struct config {
 	char *schema_dir; /* sql/schema */
 	char *models_dir; /* sql/models */
 	char *sample_file;
+	char *output_dir; /* reports */
 
 	/* the object store */
 	enum object_kind object_store;
@@ -91,6 +92,7 @@ struct config {
 
 	/* behind the loads */
 	int64_t data_tests_every_secs; /* at most; 0: never by themselves */
+	int64_t reports_every_secs;    /* at most */
 
 	/* logs */
 	enum log_level log_level;

@@ -3,10 +3,13 @@
 
 #include "common/pointer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS_MAX 1500       /* PostgreSQL: 1,600, and we add some */
 #define KEYS_MAX 32            /* columns of a PostgreSQL index */
+#define RECORDS_STEPS_MAX 7 /* what the reader's position has room for */
+#define RECORDS_BYTES_MAX 127
 #define TEXT_MAX_LENGTH 10485760
 
 /* -- JSON Pointers ------------------------------------------------------ */
@@ -271,6 +274,26 @@ bool column_read_date(struct reading *in, const struct doc *value, void *to)
 		type == COLUMN_TIMESTAMPTZ || FAIL(value, "\"%s\" is %s; the "
 			"date column must be date, timestamp or timestamptz",
 			value->text, column_type_name(type));
+}
+
+/* -- records inside of a file ------------------------------------------- */
+
+bool column_read_records(struct reading *in, const struct doc *value, void *to)
+{
+	char *steps[POINTER_STEPS_MAX];
+	size_t count = 0;
+	bool ok;
+
+	ok = field_expect(in, value, DOC_TEXT, "/customers") &&
+		parse_pointer(in, value, steps, &count);
+	if (ok && (count == 0 || count > RECORDS_STEPS_MAX ||
+			  strlen(value->text) > RECORDS_BYTES_MAX))
+		ok = FAIL(value, "the way to the records is a JSON Pointer of "
+			"1 to %d steps and at most %d bytes, e.g. /customers",
+			RECORDS_STEPS_MAX, RECORDS_BYTES_MAX);
+	for (size_t i = 0; i < count; i++)
+		free(steps[i]);
+	return ok && field_copy(in, value->text, to);
 }
 
 /* -- derived datasets --------------------------------------------------- */

@@ -112,7 +112,7 @@ quick_tests() {
 	[ "$(tested_build)" != "$(cat -- "$(tested_file)" 2>/dev/null)" ] ||
 		return 0
 	say "quick tests: units"
-	place_settings "$VAR/smoke/raw_data"
+	place_settings "$VAR/smoke/raw_data" "$VAR/smoke/output"
 	trap smoke_end EXIT
 	start_servers "$VAR/smoke" --fast --no-wait
 	quick_units
@@ -197,7 +197,7 @@ raw_is_empty() {
 start_everything() {
 	leave_broker
 	say "servers: starting what does not run"
-	place_settings "$RAW"
+	place_settings "$RAW" "$OUT"
 	start_servers "$VAR"
 	[ "${TESTED:-no}" = no ] ||
 		tested_build | write_file 0644 "$(tested_file)"
@@ -286,6 +286,7 @@ verb_destroy() {
 	stop_folder "$VAR"
 	remove_linked "$ROOT/var" "$VAR"
 	remove_raw
+	remove_reports
 	rm -rf -- "$STORE/app"
 	rmdir -- "$STORE" /var/lib/sluice 2>/dev/null || true
 	say "destroyed: nothing of it runs, var/ is gone"
@@ -319,6 +320,15 @@ remove_raw() {
 		remove_linked "$ROOT/raw_data" "$RAW"
 	else
 		say "kept: $RAW holds files of yours (--yes removes them too)"
+	fi
+}
+
+remove_reports() {
+	[ -d "$OUT" ] || { rm -f -- "$ROOT/output"; return; }
+	if [ "$YES" = yes ] || [ -z "$(ls -A -- "$OUT")" ]; then
+		remove_linked "$ROOT/output" "$OUT"
+	else
+		say "kept: $OUT holds reports (--yes removes them too)"
 	fi
 }
 

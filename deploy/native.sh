@@ -370,6 +370,7 @@ folder_settings() {
 	folder_setting pipelines_dir "$REPO/pipelines"
 	folder_setting schema_dir "$REPO/sql/schema"
 	folder_setting models_dir "$REPO/sql/models"
+	folder_setting output_dir "$DIR/output"
 	folder_setting sample_file "$REPO/tests/data/events_sample.json"
 	printf 'state_file: %s\n' "$(yaml_quote "$DIR/state/producer.db")"
 }

@@ -1,6 +1,8 @@
 /* plan.c - what the producer is to do: settings and pipelines as read. */
 #include "producer/plan.h"
 
+#include "producer/limits.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +14,6 @@ static const char *const fixed[] = {
 	"producer_password", "producer_password_file", "confirm_window",
 };
 
-static uint64_t either(int64_t own, int64_t setting)
-{
-	return (uint64_t)(own > 0 ? own : setting);
-}
-
 static struct claim_rules rules_of(const struct config *config,
 	const struct dataset *dataset)
 {
@@ -24,13 +21,7 @@ static struct claim_rules rules_of(const struct config *config,
 		.pipeline = dataset->pipeline->name,
 		.dataset = dataset->name,
 		.directory = dataset->directory,
-		.limits = {
-			.chunk_records = either(dataset->chunk_records,
-				config->chunk_records),
-			.chunk_bytes = either(dataset->chunk_bytes,
-				config->chunk_bytes),
-			.max_record_bytes = (uint64_t)config->max_record_bytes,
-		},
+		.limits = limits_of(config, dataset),
 		.max_file_bytes = (uint64_t)config->max_file_bytes,
 		.skip_duplicates = dataset->duplicates == DUPLICATES_SKIP,
 	};

@@ -49,7 +49,7 @@ struct reader *reader_open_step(int fd, const struct reader_limits *limits,
 		.max_record_bytes =
 			within(limits->max_record_bytes, RECORD_BYTES_MAX),
 	};
-	if (!split_init(&reader->split, fd,
+	if (!split_init(&reader->split, fd, limits->records,
 		    (size_t)reader->limits.max_record_bytes, step, step,
 		    err)) {
 		reader_close(reader);
@@ -216,6 +216,8 @@ static const char *format_name(const struct reader *reader)
 		if (one)
 			return "object";
 		return reader->split.mode == SPLIT_LINES ? "ndjson" : "concat";
+	case SPLIT_WITHIN:
+		return "pointer";
 	case SPLIT_BLANK:
 		return reader->split.failed ? "unknown" : "blank";
 	case SPLIT_START:

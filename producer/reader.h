@@ -7,10 +7,11 @@
  * MiB). Ranges of pieces tile [0, size) without gap; a piece ends with its
  * last record, and only the end's range may be empty.
  *
- * format: "array", "object", "ndjson", "concat", "blank", "unknown", with
- * "+gzip" or "+zstd" behind. Reason codes: json_syntax json_utf8 json_depth
- * not_object record_too_long truncated not_json truncated_input
- * corrupt_input. */
+ * format: "array", "object", "ndjson", "concat", "pointer" (records stand
+ * inside), "blank", "unknown", with "+gzip" or "+zstd" behind. Reason codes:
+ * json_syntax json_utf8 json_depth not_object record_too_long truncated
+ * not_json truncated_input corrupt_input, and no_records duplicate_key (on the
+ * way to them). */
 #ifndef SLUICE_READER_H
 #define SLUICE_READER_H
 
@@ -22,11 +23,16 @@
 struct reader;
 
 /* Zeros count as ones; more than the envelope can hold is cut. */
+#define READER_POINTER_MAX 127
+
 struct reader_limits {
 	uint64_t chunk_records;
 	uint64_t chunk_bytes;      /* of records, line ends included; a single
 				    * larger record is a chunk of its own */
 	uint64_t max_record_bytes; /* beyond: a reject "record_too_long" */
+	char records[READER_POINTER_MAX + 1]; /* JSON Pointer to the array of
+				    * records, or the one, in each value of
+				    * the file; "": they are the file */
 };
 
 /* Where a piece starts; enough to continue from there in a later process. */

@@ -3,40 +3,44 @@
 
 #include "common/envelope.h"
 #include "producer/skip.h"
+#include "producer/within.h"
 
 #include <string.h>
 
+/* The word of a position: mode, state, two flags, the column, and for each
+ * value the records lie in whether it is an array. */
 #define MODE_BITS 3
 #define STATE_BITS 2
 #define FAILED_BIT (1u << (MODE_BITS + STATE_BITS))
+#define INSIDE_BIT (FAILED_BIT << 1)
 #define COLUMN_SHIFT 8
+#define ARRAYS_SHIFT 56
+#define COLUMN_MAX (((uint64_t)1 << (ARRAYS_SHIFT - COLUMN_SHIFT)) - 1)
 
-/* What is wrong, and where: offset from the start of the item. */
-struct fault {
-	const char *code;
-	const char *what;
-	size_t at;
-};
+const char split_syntax[] = "json_syntax";
 
-static const char syntax[] = "json_syntax";
-
-bool split_init(struct split *split, int fd, size_t max, size_t cap,
-	size_t step, struct err *err)
+bool split_init(struct split *split, int fd, const char *records, size_t max,
+	size_t cap, size_t step, struct err *err)
 {
 	*split = (struct split){ .max = max,
 		.kept.max = REJECT_BYTES_MAX };
-	return stream_init(&split->stream, fd, cap, step, err);
+	return within_init(&split->within, records, err) &&
+		stream_init(&split->stream, fd, cap, step, err);
 }
 
 void split_clear(struct split *split)
 {
+	within_clear(&split->within);
 	stream_clear(&split->stream);
 	buf_clear(&split->kept);
 }
 
+/* Behind an item all the values of the way are open, or none. */
 uint64_t split_pack(const struct split *split, const struct place *end)
 {
-	return (end->offset - end->line_start) << COLUMN_SHIFT |
+	return (uint64_t)split->within.arrays << ARRAYS_SHIFT |
+		(end->offset - end->line_start) << COLUMN_SHIFT |
+		(split->within.depth > 0 ? INSIDE_BIT : 0u) |
 		(split->failed ? FAILED_BIT : 0u) |
 		(uint64_t)split->state << MODE_BITS | (uint64_t)split->mode;
 }
@@ -44,14 +48,17 @@ uint64_t split_pack(const struct split *split, const struct place *end)
 bool split_resume(struct split *split, uint64_t offset, uint64_t lines,
 	uint64_t packed, struct err *err)
 {
-	const uint64_t column = packed >> COLUMN_SHIFT;
+	const uint64_t column = packed >> COLUMN_SHIFT & COLUMN_MAX;
 	const struct place at = { .offset = offset, .lines = lines,
 		.line_start = offset - column };
 
 	split->mode = packed & ((1u << MODE_BITS) - 1);
 	split->state = packed >> MODE_BITS & ((1u << STATE_BITS) - 1);
 	split->failed = packed & FAILED_BIT;
-	if (split->mode > SPLIT_ALIEN || column > offset)
+	split->within.passed = packed & INSIDE_BIT;
+	split->within.depth = split->within.passed ? split->within.count : 0;
+	split->within.arrays = (unsigned)(packed >> ARRAYS_SHIFT);
+	if (split->mode > SPLIT_WITHIN || column > offset)
 		return err_set(err, ERR_STOP,
 			"this is no position of a reader");
 	return stream_resume(&split->stream, &at, err);
@@ -212,16 +219,29 @@ static void make_remainder(struct split *split, struct item *item)
 		put_fault(item, fault->code, fault->what, &split->stream.at);
 }
 
+/* Must more bytes come? */
+static bool is_open(const struct split *split)
+{
+	return split->state != SPLIT_TOP || split->within.depth > 0;
+}
+
+static const char *no_end(const struct split *split)
+{
+	return split->state == SPLIT_TOP && split->within.depth > 0 ?
+		"what holds the records has no end" :
+		"the array has no end";
+}
+
 /* Does the skipped item touch a break? A clean end is one inside an array. */
 static bool at_break(const struct split *split)
 {
 	return split->stream.ended && have(split) == 0 &&
-		(broken(split) != NULL || split->state != SPLIT_TOP);
+		(broken(split) != NULL || is_open(split));
 }
 
 /* A bad item from here to where its kind says it ends. */
 static bool take_bad(struct split *split, struct item *item,
-	enum skip_kind kind, const struct fault *fault, struct err *err)
+	enum skip_kind kind, const struct split_fault *fault, struct err *err)
 {
 	struct skip skip = { .kind = kind };
 	const struct place place = stream_place(&split->stream, fault->at);
@@ -245,14 +265,14 @@ static bool take_bad(struct split *split, struct item *item,
 }
 
 static bool take_remainder(struct split *split, struct item *item,
-	const struct fault *fault, struct err *err)
+	const struct split_fault *fault, struct err *err)
 {
 	return take_bad(split, item, SKIP_ALL, fault, err);
 }
 
 /* A bad item of known length, all of it in the window. */
 static bool take_bad_bytes(struct split *split, struct item *item, size_t len,
-	const struct fault *fault, struct err *err)
+	const struct split_fault *fault, struct err *err)
 {
 	const struct place place = stream_place(&split->stream, fault->at);
 
@@ -285,7 +305,7 @@ static void take_record(struct split *split, struct item *item, size_t len)
 static bool take_whole(struct split *split, struct item *item, size_t len,
 	struct err *err)
 {
-	static const struct fault not_object = { .code = "not_object",
+	static const struct split_fault not_object = { .code = "not_object",
 		.what = "a record must be an object" };
 
 	if (text(split)[0] != '{')
@@ -296,19 +316,11 @@ static bool take_whole(struct split *split, struct item *item, size_t len,
 
 /* -- values ----------------------------------------------------------- */
 
-enum value_status {
-	VALUE_WHOLE,
-	VALUE_CUT, /* the bytes end inside it */
-	VALUE_BAD, /* wrong, or too long */
-};
-
-static const struct fault too_long = { .code = "record_too_long",
+static const struct split_fault too_long = { .code = "record_too_long",
 	.what = "longer than max_record_bytes" };
 
-/* Judges the value at the window's start; the verdict does not depend on how
- * much of it happens to be there. */
-static bool judge_value(struct split *split, enum value_status *verdict,
-	size_t *len, struct fault *fault, struct err *err)
+bool split_judge(struct split *split, enum value_status *verdict,
+	size_t *len, struct split_fault *fault, struct err *err)
 {
 	struct json_fault json = { 0 };
 	enum json_status status;
@@ -321,7 +333,7 @@ static bool judge_value(struct split *split, enum value_status *verdict,
 		if (!see_more(split, err))
 			return false;
 	}
-	*fault = (struct fault){ json.code, json.what, json.at };
+	*fault = (struct split_fault){ json.code, json.what, json.at };
 	*verdict = status == JSON_OK	? VALUE_WHOLE :
 		status == JSON_SHORT ? VALUE_CUT :
 				       VALUE_BAD;
@@ -351,15 +363,15 @@ static enum skip_kind skip_for(const struct split *split)
 static bool take_value(struct split *split, struct item *item,
 	bool missing_comma, struct err *err)
 {
-	static const struct fault comma = { .code = syntax,
+	static const struct split_fault comma = { .code = split_syntax,
 		.what = "a comma or ] was expected before this" };
 	const bool in_array = split->state != SPLIT_TOP;
 	enum value_status verdict;
-	struct fault fault;
+	struct split_fault fault;
 	bool last = false;
 	size_t len;
 
-	if (!judge_value(split, &verdict, &len, &fault, err))
+	if (!split_judge(split, &verdict, &len, &fault, err))
 		return false;
 	if (in_array)
 		split->state = SPLIT_AFTER;
@@ -370,8 +382,8 @@ static bool take_value(struct split *split, struct item *item,
 			missing_comma ? &comma : &fault, err);
 	if (!is_last(split, len, &last, err))
 		return false;
-	fault = (struct fault){ "truncated", "the array has no end", len };
-	if (last && (in_array || broken(split) != NULL))
+	fault = (struct split_fault){ "truncated", no_end(split), len };
+	if (last && (is_open(split) || broken(split) != NULL))
 		return take_remainder(split, item, &fault, err);
 	if (missing_comma)
 		return take_bad_bytes(split, item, len, &comma, err);
@@ -381,7 +393,7 @@ static bool take_value(struct split *split, struct item *item,
 static bool take_commas(struct split *split, struct item *item,
 	struct err *err)
 {
-	static const struct fault fault = { .code = syntax,
+	static const struct split_fault fault = { .code = split_syntax,
 		.what = "a comma with no value before it" };
 
 	return take_bad(split, item, SKIP_COMMAS, &fault, err);
@@ -391,7 +403,7 @@ static bool take_commas(struct split *split, struct item *item,
 static bool take_late_end(struct split *split, struct item *item,
 	struct err *err)
 {
-	static const struct fault fault = { .code = syntax,
+	static const struct split_fault fault = { .code = split_syntax,
 		.what = "a comma with no value behind it" };
 	bool last = false;
 
@@ -406,11 +418,10 @@ static bool take_late_end(struct split *split, struct item *item,
 /* No byte is left. */
 static bool take_end(struct split *split, struct item *item, struct err *err)
 {
-	static const struct fault fault = { .code = "truncated",
-		.what = "the array has no end" };
+	const struct split_fault fault = { .code = "truncated",
+		.what = no_end(split) };
 
-	if (!split->failed &&
-		(broken(split) != NULL || split->state != SPLIT_TOP))
+	if (!split->failed && (broken(split) != NULL || is_open(split)))
 		return take_remainder(split, item, &fault, err);
 	end_item(split, item);
 	return true;
@@ -419,7 +430,7 @@ static bool take_end(struct split *split, struct item *item, struct err *err)
 static bool next_at_top(struct split *split, struct item *item,
 	struct err *err)
 {
-	static const struct fault fault = { .code = syntax,
+	static const struct split_fault fault = { .code = split_syntax,
 		.what = "text behind the end of the array" };
 
 	if (split->mode == SPLIT_ARRAY && text(split)[0] != '{')
@@ -448,6 +459,17 @@ static bool step_structure(struct split *split)
 	return true;
 }
 
+/* The byte that stands next is none that belongs between elements. */
+static bool next_in_array(struct split *split, struct item *item,
+	struct err *err)
+{
+	if (text(split)[0] == ',')
+		return take_commas(split, item, err);
+	if (text(split)[0] == ']')
+		return take_late_end(split, item, err);
+	return take_value(split, item, split->state == SPLIT_AFTER, err);
+}
+
 static bool next_value(struct split *split, struct item *item,
 	struct err *err)
 {
@@ -459,11 +481,115 @@ static bool next_value(struct split *split, struct item *item,
 	} while (split->mode == SPLIT_ARRAY && step_structure(split));
 	if (split->state == SPLIT_TOP)
 		return next_at_top(split, item, err);
-	if (text(split)[0] == ',')
-		return take_commas(split, item, err);
-	if (text(split)[0] == ']')
-		return take_late_end(split, item, err);
-	return take_value(split, item, split->state == SPLIT_AFTER, err);
+	return next_in_array(split, item, err);
+}
+
+/* -- records inside of a value ---------------------------------------- */
+
+bool split_peek(struct split *split, char *c, struct err *err)
+{
+	if (!skip_blanks(split, err))
+		return false;
+	*c = have(split) > 0 ? text(split)[0] : '\0';
+	return true;
+}
+
+static bool pass_brackets(struct split *split, struct split_fault *fault,
+	struct err *err)
+{
+	struct skip skip = { .kind = SKIP_VALUE };
+
+	while (!skip.done) {
+		if (!stream_want(&split->stream, 1, err))
+			return false;
+		if (have(split) == 0) {
+			*fault = (struct split_fault){ "truncated",
+				no_end(split), 0 };
+			break;
+		}
+		stream_pass(&split->stream,
+			skip_run(&skip, text(split), have(split)));
+	}
+	return true;
+}
+
+bool split_pass_value(struct split *split, struct split_fault *fault,
+	struct err *err)
+{
+	enum value_status verdict;
+	struct split_fault why;
+	size_t len;
+
+	if (!split_judge(split, &verdict, &len, &why, err))
+		return false;
+	if (verdict == VALUE_BAD && why.what == too_long.what &&
+		skip_for(split) != SKIP_ALL)
+		return pass_brackets(split, fault, err);
+	if (verdict == VALUE_WHOLE)
+		stream_pass(&split->stream, len);
+	else
+		*fault = why;
+	return true;
+}
+
+/* The value at the pointer: an array is opened; null holds no records; what
+ * else stands there is one. *found: it is an item. */
+static bool open_records(struct split *split, struct item *item, bool *found,
+	struct err *err)
+{
+	struct split_fault fault = { .code = NULL };
+
+	*found = false;
+	if (text(split)[0] == '[')
+		return step_structure(split);
+	if (text(split)[0] == 'n') {
+		if (!split_pass_value(split, &fault, err))
+			return false;
+		*found = fault.code != NULL;
+		return !*found || take_remainder(split, item, &fault, err);
+	}
+	*found = true;
+	return take_value(split, item, false, err);
+}
+
+static bool next_outside(struct split *split, struct item *item, bool *found,
+	struct err *err)
+{
+	struct split_fault fault = { .code = NULL };
+	enum within_next next;
+
+	if (!within_walk(split, &next, &fault, err))
+		return false;
+	*found = true;
+	switch (next) {
+	case WITHIN_OVER:
+		return take_end(split, item, err);
+	case WITHIN_FAULT:
+		return take_remainder(split, item, &fault, err);
+	case WITHIN_RECORDS:
+		break;
+	}
+	return open_records(split, item, found, err);
+}
+
+static bool next_within(struct split *split, struct item *item,
+	struct err *err)
+{
+	bool found = false;
+
+	while (!found) {
+		if (!skip_blanks(split, err))
+			return false;
+		if (split->failed || have(split) == 0)
+			return take_end(split, item, err);
+		if (split->state == SPLIT_TOP) {
+			if (!next_outside(split, item, &found, err))
+				return false;
+		} else if (!step_structure(split)) {
+			return next_in_array(split, item, err);
+		}
+	}
+	return true;
 }
 
 /* -- lines ------------------------------------------------------------ */
@@ -495,25 +621,25 @@ static bool take_line(struct split *split, struct item *item, size_t len,
 {
 	struct json_fault json = { 0 };
 	enum json_status status;
-	struct fault fault;
+	struct split_fault fault;
 	size_t end;
 
 	status = json_scan(text(split), len, true, &end, &json);
 	if (status == JSON_OK && end == len)
 		return take_whole(split, item, len, err);
-	fault = (struct fault){ json.code, json.what, json.at };
+	fault = (struct split_fault){ json.code, json.what, json.at };
 	if (status == JSON_SHORT)
-		fault = (struct fault){ "truncated",
+		fault = (struct split_fault){ "truncated",
 			"the line ends inside a value", len };
 	else if (status == JSON_OK)
-		fault = (struct fault){ syntax, "text behind the value",
+		fault = (struct split_fault){ split_syntax, "text behind the value",
 			end + json_blanks(text(split) + end, len - end) };
 	return take_bad_bytes(split, item, len, &fault, err);
 }
 
 static bool next_line(struct split *split, struct item *item, struct err *err)
 {
-	static const struct fault cut = { .code = "truncated",
+	static const struct split_fault cut = { .code = "truncated",
 		.what = "the line has no end" };
 	size_t len;
 	bool found;
@@ -619,7 +745,7 @@ static bool look_at_value(struct split *split, struct err *err)
 {
 	const char first = text(split)[0];
 	enum value_status verdict;
-	struct fault fault;
+	struct split_fault fault;
 	bool on_line = false, ends = false, sure;
 	size_t len;
 
@@ -629,7 +755,7 @@ static bool look_at_value(struct split *split, struct err *err)
 		split->mode = SPLIT_ARRAY;
 		return true;
 	}
-	if (!judge_value(split, &verdict, &len, &fault, err))
+	if (!split_judge(split, &verdict, &len, &fault, err))
 		return false;
 	if (verdict == VALUE_WHOLE &&
 		!alone(split, len, &on_line, &ends, err))
@@ -652,12 +778,16 @@ static bool look_at_start(struct split *split, struct err *err)
 	if (!skip_blanks(split, err))
 		return false;
 	split->mode = SPLIT_BLANK;
+	if (have(split) > 0 && split->within.count > 0) {
+		split->mode = SPLIT_WITHIN;
+		return true;
+	}
 	return have(split) == 0 || look_at_value(split, err);
 }
 
 bool split_next(struct split *split, struct item *item, struct err *err)
 {
-	static const struct fault alien = { .code = "not_json",
+	static const struct split_fault alien = { .code = "not_json",
 		.what = "this is not JSON" };
 
 	if (split->mode == SPLIT_START && !look_at_start(split, err))
@@ -668,6 +798,8 @@ bool split_next(struct split *split, struct item *item, struct err *err)
 	case SPLIT_VALUES:
 	case SPLIT_ARRAY:
 		return next_value(split, item, err);
+	case SPLIT_WITHIN:
+		return next_within(split, item, err);
 	case SPLIT_ALIEN:
 		if (!stream_want(&split->stream, 1, err))
 			return false;

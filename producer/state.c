@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 struct state {
 	struct sqlite *db;
@@ -58,11 +58,18 @@ static const char schema[] =
 	"pragma user_version = 1;"
 	"commit;";
 
+/* 2: where records stand inside of a file. */
+static const char second[] =
+	"begin;"
+	"alter table source add column records_at text not null default '';"
+	"pragma user_version = 2;"
+	"commit;";
+
 static const char columns[] =
 	"id, drop_id, pipeline, dataset, directory, name, device, inode, size,"
 	" mtime_ns, claimed_us, sha256, chunk_records, chunk_bytes,"
 	" max_record_bytes, reader_version, offset, records, lines, chunks,"
-	" rejects, resync, state, failed, target, duplicate_of";
+	" rejects, resync, state, failed, target, duplicate_of, records_at";
 
 static const char *const state_names[] = {
 	[SOURCE_CLAIMED] = "claimed",
@@ -135,7 +142,8 @@ static bool make_schema(struct state *state, const char *file, struct err *err)
 	if (version > STATE_VERSION)
 		return err_stop(err, EXIT_IO, "%s was written by a newer "
 			"version of Sluice: run that one", file);
-	return version == STATE_VERSION || sqlite_run(state->db, schema, err);
+	return (version >= 1 || sqlite_run(state->db, schema, err)) &&
+		(version >= 2 || sqlite_run(state->db, second, err));
 }
 
 struct state *state_open(const char *file, struct err *err)
@@ -325,8 +333,9 @@ bool state_add(struct state *state, const struct source *source,
 		" offset, records, lines, chunks, rejects, resync,"
 		" drop_id, pipeline, dataset, directory, name, claimed_us,"
 		" chunk_records, chunk_bytes, max_record_bytes,"
-		" reader_version, duplicate_of) values (?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" reader_version, records_at, duplicate_of) values (?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?)",
 		err);
 
 	put_facts(&b, source);
@@ -341,6 +350,7 @@ bool state_add(struct state *state, const struct source *source,
 	put_uint(&b, source->limits.chunk_bytes);
 	put_uint(&b, source->limits.max_record_bytes);
 	put_uint(&b, source->reader_version);
+	put_text(&b, source->limits.records);
 	if (source->duplicate)
 		put_uuid(&b, &source->duplicate_of);
 	return put_done(&b);
@@ -443,6 +453,16 @@ static void get_digest(struct row *row, uint8_t *digest)
 		memcpy(digest, data, len);
 }
 
+static void get_pointer(struct row *row, char pointer[READER_POINTER_MAX + 1])
+{
+	const char *text = sqlite_text(row->stmt, row->at++);
+
+	row->ok = row->ok && text != NULL &&
+		strlen(text) <= READER_POINTER_MAX;
+	if (row->ok)
+		memcpy(pointer, text, strlen(text) + 1);
+}
+
 static enum source_state get_state(struct row *row)
 {
 	const char *text = sqlite_text(row->stmt, row->at++);
@@ -486,6 +506,7 @@ static void get_source(struct row *row, struct source *source)
 	source->failed = get_bool(row);
 	source->target = get_bytes(row);
 	source->duplicate = get_uuid(row, &source->duplicate_of);
+	get_pointer(row, source->limits.records);
 }
 
 /* Steps once: *source stays NULL at the end. */

@@ -2,7 +2,9 @@
  * it is read and from wherever reading goes on; and a file without rejects is
  * valid JSON with as many objects as there are records.
  *
- * Input: three bytes of limits, the rest is the file. */
+ * Input: three bytes of limits (the first also says where inside of the file
+ * its records are), the rest is the file. */
+#include "common/pointer.h"
 #include "tests/fuzz/file.h"
 #include "tests/support/pieces.h"
 
@@ -58,7 +60,44 @@ static int64_t count_objects(const char *text, size_t len, bool *deep)
 	return count;
 }
 
-static void check_count(const char *text, size_t len,
+/* Where the records of an input are: its first byte says. */
+static const char *const pointers[] = { "/a", "/a/0", "/0/a", "/1" };
+
+static const char *pointer_of(uint8_t first)
+{
+	return first < 0xc0 ? "" : pointers[first >> 4 & 3];
+}
+
+/* The same for records inside of values; -1: none was found there. */
+static int64_t count_within(const char *text, size_t len, const char *pointer)
+{
+	char *steps[POINTER_STEPS_MAX];
+	struct json_fault fault;
+	struct pointer_span span;
+	size_t count = 0, end;
+	int64_t sum = 0;
+	struct err err;
+
+	CHECK(pointer_parse(pointer, steps, &count, &err));
+	for (size_t at = json_blanks(text, len); sum >= 0 && at < len;
+		at += json_blanks(text + at, len - at)) {
+		if (json_scan(text + at, len - at, true, &end, &fault) !=
+				JSON_OK ||
+			!pointer_slice(text + at, end, steps, count, &span,
+				&err))
+			sum = -1;
+		else if (span.type == JSON_ARRAY)
+			sum += count_elements(text + at + span.start, span.len);
+		else
+			sum += span.type == JSON_OBJECT;
+		at += end;
+	}
+	for (size_t i = 0; i < count; i++)
+		free(steps[i]);
+	return sum;
+}
+
+static void check_count(const char *text, size_t len, const char *pointer,
 	const struct envelope *end)
 {
 	bool deep = false;
@@ -70,6 +109,12 @@ static void check_count(const char *text, size_t len,
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		text += 3;
 		len -= 3;
+	}
+	if (pointer[0] != '\0') {
+		/* a value deep in another, or passed over by brackets */
+		count = count_within(text, len, pointer);
+		CHECK(count < 0 || (uint64_t)count == end->all_records);
+		return;
 	}
 	count = count_objects(text, len, &deep);
 	CHECK(deep || (count >= 0 && (uint64_t)count == end->all_records));
@@ -127,6 +172,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.chunk_bytes = data[1] + 1u,
 		.max_record_bytes = data[2] + 1u,
 	};
+	(void)snprintf(limits.records, sizeof(limits.records), "%s",
+		pointer_of(data[0]));
 	why = read_all(data + 3, size - 3, &limits, &pieces);
 	if (why != NULL)
 		(void)fprintf(stderr, "%s\n", why);
@@ -134,7 +181,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(pieces.ended);
 	if (!pieces.compressed) {
 		CHECK(pieces.end.size == size - 3);
-		check_count((const char *)data + 3, size - 3, &pieces.end);
+		check_count((const char *)data + 3, size - 3, limits.records,
+			&pieces.end);
 	}
 	pieces_clear(&pieces);
 	return 0;

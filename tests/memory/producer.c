@@ -41,7 +41,7 @@ static int file_of(const char *text, size_t len, struct err *err)
 
 static bool read_pieces(int fd, struct err *err)
 {
-	const struct reader_limits limits = { 3, 30, 100 };
+	const struct reader_limits limits = { 3, 30, 100, "" };
 	struct reader *reader = reader_open(fd, &limits, err);
 	struct piece piece = { .kind = PIECE_CHUNK };
 	bool ok = reader != NULL;

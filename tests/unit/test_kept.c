@@ -37,7 +37,7 @@ static void setup(void)
 	source->kept_root = dir;
 	source->kept = strdup("f.json");
 	source->size = strlen(text);
-	source->limits = (struct reader_limits){ 2, 1000, 1000 };
+	source->limits = (struct reader_limits){ 2, 1000, 1000, "" };
 	source->loaded = calloc(4, sizeof(*source->loaded));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(source->loaded);
 	CU_ASSERT_TRUE(sha256_once(text, strlen(text), source->sha256, &err));

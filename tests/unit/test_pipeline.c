@@ -37,7 +37,7 @@ static void columns_and_keys_are_read(void)
 		"    unknown: keep\n"
 		"    wins: first\n"
 		"    source: { directory: a/b, pattern: '*.x', duplicates: skip,"
-		" chunk_records: 1, chunk_bytes: 4 KiB }\n"
+		" chunk_records: 1, chunk_bytes: 4 KiB, records: /a~1b/0 }\n"
 		"    table: events\n"
 		"    columns:\n"
 		"      - { name: id, type: text, max_length: 300 }\n"
@@ -64,6 +64,7 @@ static void columns_and_keys_are_read(void)
 	CU_ASSERT_EQUAL(d->duplicates, DUPLICATES_SKIP);
 	CU_ASSERT_EQUAL(d->chunk_records, 1);
 	CU_ASSERT_EQUAL(d->chunk_bytes, 4096);
+	CU_ASSERT_STRING_EQUAL(d->records, "/a~1b/0");
 	CU_ASSERT_EQUAL(d->unknown, UNKNOWN_KEEP);
 	CU_ASSERT_EQUAL(d->wins, WINS_FIRST);
 	CU_ASSERT_EQUAL(d->delta_keep, KEEP_LOADS);
@@ -260,6 +261,14 @@ static const struct refusal refusals[] = {
 		"allowed: load, skip" },
 	{ HEAD "    source: { directory: d, chunk_records: 0 }\n" TABLE KEY
 		COLUMNS, "p.yaml:4:44: this must be a whole number", "" },
+	{ HEAD "    source: { directory: d, records: a }\n" TABLE KEY COLUMNS,
+		"p.yaml:4:38: \"a\" is not a JSON Pointer", "" },
+	{ HEAD "    source: { directory: d, records: '' }\n" TABLE KEY COLUMNS,
+		"p.yaml:4:38: the way to the records", "1 to 7 steps" },
+	{ HEAD "    source: { directory: d, records: /1/2/3/4/5/6/7/8 }\n"
+		TABLE KEY COLUMNS, "p.yaml:4:38: the way to the records", "" },
+	{ HEAD "    source: { directory: d, records: /1/2/3/4/5/6/7 }\n"
+		TABLE KEY COLUMNS, "", "" },
 	{ HEAD "    source: { directory: d, chunk_bytes: 1 GB }\n" TABLE KEY
 		COLUMNS, "p.yaml:4:42: this must be a size", "" },
 	/* table */
@@ -368,6 +377,29 @@ static const struct refusal refusals[] = {
 		"p.yaml:9:34: \"b\" is not a JSON Pointer", "" },
 	{ EACH "{ at: /a, with: { id: '' } }]\n",
 		"p.yaml:9:34: the whole record fits", "" },
+	/* reports */
+	{ WHOLE "reports: [ { file: t.pdf, model: m } ]\n",
+		"p.yaml:9:20: \"t.pdf\" is not a report's file", ".html" },
+	{ WHOLE "reports: [ { file: ../t.csv, model: m } ]\n",
+		"p.yaml:9:20: \"../t.csv\" is not a report's file", "" },
+	{ WHOLE "reports: [ { file: .csv, model: m } ]\n",
+		"p.yaml:9:20: \".csv\" is not a report's file", "" },
+	{ WHOLE "reports: [ { file: t.csv } ]\n",
+		"p.yaml:9:12: a report needs one of", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m, table: raw.t } ]\n",
+		"p.yaml:9:12: a report needs one of", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m, chart: { x: a, y: b } } ]"
+		"\n", "p.yaml:9:44: only an .html report", "" },
+	{ WHOLE "reports: [ { file: t.html, model: m, chart: { x: a } } ]\n",
+		"p.yaml:9:45: the key \"y\" is missing", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m, order: [-a b] } ]\n",
+		"p.yaml:9:45: \"a b\" is not a name", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m }, { file: t.json, "
+		"model: m } ]\n", "p.yaml:9:39: another report is named \"t\"",
+		"" },
+	{ WHOLE "reports: [ { file: t.csv, model: m }, { file: t.html, "
+		"model: m, name: u, order: [a, -b], "
+		"chart: { x: a, y: b, kind: line } } ]\n", "", "" },
 	/* models, tests */
 	{ WHOLE "models: a\n", "p.yaml:9:9: this must be a list", "" },
 	{ WHOLE "models: [a, a]\n", "p.yaml:9:13: the model \"a\"", "" },

@@ -95,7 +95,7 @@ static struct source *claimed_with(const char *end)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
 	CU_ASSERT_TRUE(uuid_random(&s->drop, &err));
-	s->limits = (struct reader_limits){ 2, 1000, 1000 };
+	s->limits = (struct reader_limits){ 2, 1000, 1000, "" };
 	s->reader_version = READER_VERSION;
 	s->claimed_us = 77;
 	for (int i = 0; i < RECORDS; i++)

@@ -59,7 +59,7 @@ static struct source *make(uint8_t number)
 	s->size = 3;
 	s->mtime_ns = -4;
 	s->claimed_us = 5;
-	s->limits = (struct reader_limits){ 6, 7, 8 };
+	s->limits = (struct reader_limits){ 6, 7, 8, "/a~1b" };
 	s->reader_version = 9;
 	s->position = (struct reader_position){ .offset = 10, .records = 11,
 		.lines = 12, .chunks = 13, .rejects = 14,
@@ -313,6 +313,41 @@ static void newer_file_is_refused(void)
 	teardown();
 }
 
+/* A file of the first version: without the way to the records. */
+static void older_file_is_brought_up_to_date(void)
+{
+	struct err err = { 0 };
+	struct source *old, *s;
+	struct sqlite *db;
+
+	setup();
+	add(1, SOURCE_CLAIMED);
+	state_close(state);
+	state = NULL;
+	db = sqlite_open_file(file, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(db);
+	CU_ASSERT_TRUE(sqlite_run(db, "alter table source drop column records_at;"
+		"pragma user_version = 1", &err));
+	sqlite_close_file(db);
+	CU_ASSERT_PTR_NULL(state_look(file, &err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another version"));
+	reopen();
+	old = get(1);
+	s = make(1);
+	s->limits.records[0] = '\0';
+	CU_ASSERT_PTR_NOT_NULL_FATAL(old);
+	CU_ASSERT_STRING_EQUAL(old->limits.records, "");
+	CU_ASSERT_EQUAL(old->reader_version, s->reader_version);
+	source_free(old);
+	source_free(s);
+	add(2, SOURCE_CLAIMED);
+	s = get(2);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	CU_ASSERT_STRING_EQUAL(s->limits.records, "/a~1b");
+	source_free(s);
+	teardown();
+}
+
 /* Drops of every state, seen by somebody else while the producer writes. */
 static void others_may_look(void)
 {
@@ -383,6 +418,8 @@ CU_TestInfo state_tests[] = {
 	{ "forgotten is gone", forgotten_is_gone },
 	{ "there is one producer", there_is_one_producer },
 	{ "a newer file is refused", newer_file_is_refused },
+	{ "an older file is brought up to date",
+		older_file_is_brought_up_to_date },
 	{ "others may look while it is written", others_may_look },
 	{ "looking makes no file", looking_makes_no_file },
 	CU_TEST_INFO_NULL,
