@@ -33,7 +33,6 @@ struct config {
 	char *schema_dir; /* sql/schema */
 	char *models_dir; /* sql/models */
 	char *sample_file;
-	char *output_dir; /* reports */
 
 	/* the object store */
 	enum object_kind object_store;
@@ -41,6 +40,7 @@ struct config {
 	bool object_store_compress;
 	int64_t object_store_keep_secs; /* 0: for ever */
 	char *s3_endpoint; /* NULL: Amazon's, of the region */
+	bool s3_plain;
 	char *s3_region;
 	char *s3_bucket;
 	char *s3_prefix;
@@ -61,7 +61,6 @@ struct config {
 	int64_t statement_timeout_ms;
 
 	/* RabbitMQ */
-	bool broker; /* false: there is none */
 	char *broker_host;
 	int64_t broker_port;
 	char *broker_vhost;
@@ -92,7 +91,6 @@ struct config {
 
 	/* behind the loads */
 	int64_t data_tests_every_secs; /* at most; 0: never by themselves */
-	int64_t reports_every_secs;    /* at most */
 
 	/* logs */
 	enum log_level log_level;
@@ -121,10 +119,6 @@ void config_clear(struct config *config);
  * cut); empty when neither is set. A file that others may read is refused. */
 bool config_password(const struct account *account, struct buf *out,
 	struct err *err) MUST_CHECK;
-
-/* False where settings say that there is no broker: ERR_STOP, EXIT_CONFIG. */
-bool config_need_broker(const struct config *config, struct err *err)
-	MUST_CHECK;
 
 enum setting_type {
 	SETTING_TEXT,

@@ -71,8 +71,6 @@ static const struct setting settings[] = {
 	{ .name = "sample_file", PATH, AT(sample_file),
 		.preset = "tests/data/events_sample.json",
 		.help = "what `sluice drop` drops when no file is named" },
-	{ .name = "output_dir", FOLDER, AT(output_dir), .preset = "output",
-		.help = "where reports are written" },
 
 	{ .section = "Object store",
 		.name = "object_store", CHOICE(object_kinds), AT(object_store),
@@ -94,6 +92,9 @@ static const struct setting settings[] = {
 		.env = "AWS_ENDPOINT_URL_S3",
 		.help = "the server's address, https://host[:port]; Amazon's "
 			"for the region unless set" },
+	{ .name = "s3_plain", FLAG, AT(s3_plain), .preset = "false",
+		.help = "s3_endpoint may be http beyond this machine: the "
+			"network between is trusted" },
 	{ .name = "s3_region", TEXT, AT(s3_region), .preset = "us-east-1",
 		.env = "AWS_REGION", .help = "the region, as it is signed" },
 	{ .name = "s3_bucket", TEXT, AT(s3_bucket),
@@ -153,10 +154,7 @@ static const struct setting settings[] = {
 		.help = "give up a statement after this; 0: never" },
 
 	{ .section = "RabbitMQ",
-		.name = "broker", FLAG, AT(broker), .preset = "true",
-		.help = "false: there is none, nor are there daemons; files "
-			"come in by `sluice load` alone" },
-	{ .name = "broker_host", TEXT, AT(broker_host),
+		.name = "broker_host", TEXT, AT(broker_host),
 		.preset = "127.0.0.1", .help = "name or address" },
 	{ .name = "broker_port", COUNT(1, 65535), AT(broker_port),
 		.preset = "5672", .help = "its AMQP port" },
@@ -245,11 +243,6 @@ static const struct setting settings[] = {
 		.help = "a pipeline's data tests run behind its loads, at most "
 			"this often, and at most a tenth of the time; 0: not "
 			"by themselves" },
-	{ .name = "reports_every_secs", SECS(0, DAY_SECS),
-		AT(reports_every_secs), .preset = "5 s",
-		.help = "a pipeline's reports are written once what was "
-			"dropped is loaded, at most this often, and at most a "
-			"tenth of the time" },
 
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),

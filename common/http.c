@@ -38,9 +38,13 @@ struct transfer {
 
 static bool is_loopback(const char *host)
 {
-	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	static const char local[] = ".localhost"; /* RFC 6761; curl knows */
+	const size_t len = strlen(host), tail = sizeof(local) - 1;
+
+	return strcmp(host, local + 1) == 0 || strcmp(host, "[::1]") == 0 ||
+		(len > tail && strcmp(host + len - tail, local) == 0) ||
 		(strncmp(host, "127.", 4) == 0 &&
-			strspn(host, "0123456789.") == strlen(host));
+			strspn(host, "0123456789.") == len);
 }
 
 /* What may be shown of the address; the rest can hold secrets. */

@@ -338,6 +338,8 @@ static void addresses_are_https_or_loopback(void)
 	check_address("http://example.org/", false, "https is needed");
 	check_address("http://127.0.0.1.example.org/", false, "https is needed");
 	check_address("http://localhost.example.org/", false, "https is needed");
+	check_address("http://a.localhost.example/", false, "https is needed");
+	check_address("http://a.localhost:1/", false, "does not answer");
 	check_address("ftp://127.0.0.1/", false, "https is needed");
 	check_address("http://sluice.invalid/", true, "sluice.invalid");
 	check_address("ftp://sluice.invalid/", true, "https is needed");
