@@ -7,20 +7,24 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$ROOT/deploy/lib.sh"
 # shellcheck source=deploy/place.sh
 . "$ROOT/deploy/place.sh"
-# shellcheck source=deploy/rabbitmq.sh
-. "$ROOT/deploy/rabbitmq.sh"
+# shellcheck source=deploy/deploy.sh
+. "$ROOT/deploy/deploy.sh"
 
 usage() {
 	cat <<-END
 	usage: ./run.sh VERB
 
-	  deploy-rabbitmq   install, build, test, start everything, load the sample
+	  deploy            install, build, test, start PostgreSQL alone: files are
+	                    loaded by choice, at the console
+	  deploy-rabbitmq   the same with RabbitMQ and both daemons: files are loaded
+	                    as they are dropped
 	                      --skip-tests  leave out the quick tests
 	                      --no-sample   leave out the sample
-	  destroy-rabbitmq  stop everything, remove it
+	  destroy, destroy-rabbitmq
+	                    stop everything, remove it
 	                      --yes         dropped files too, without asking
 	  status            sources, queues, rates, lag, rejects on one screen
-	  console           the menu: drop the sample, drop a file of your own
+	  console           the menu: load all or a day; with RabbitMQ: drop files
 	  psql [ARGS]       the database, as the reader
 	  drop [FILE]       a file (else the sample) into raw_data/events/
 	  logs              what producer and consumer say
@@ -56,11 +60,12 @@ forget_settings() {
 verb_sluice() {
 	place_find
 	need_deployed
-	[ -x "$BIN/sluice" ] || die $EX_SERVER "not built: ./run.sh deploy-rabbitmq"
+	[ -x "$BIN/sluice" ] || die $EX_SERVER "not built: ./run.sh deploy"
 	if [ "$BIN" != "$RELEASE/bin" ]; then
 		choose_user "$VAR"
 		app_renew # pipelines that were edited in the clone
 	fi
+	load_environment "$VAR/environment"
 	[ "${1:-}" != apply ] || apply_pipelines "$@"
 	SLUICE_CONFIG=$VAR/sluice.yaml exec "$BIN/sluice" "$@"
 }
@@ -84,19 +89,23 @@ verb_psql() {
 	psql_reader "$VAR" "$@"
 }
 
-# Follows on a terminal; else prints the last lines.
+# Follows on a terminal; else prints the last lines. Without daemons it is
+# PostgreSQL that says something.
 verb_logs() {
+	local logs
 	place_find
 	need_deployed
+	logs=("$VAR/log/producer.log" "$VAR/log/consumer.log")
+	[ ! -e "$VAR/run/no-broker" ] || logs=("$VAR"/log/postgresql-*.log)
 	if [ -t 1 ]; then
-		exec tail -n 50 -F -- "$VAR/log/producer.log" "$VAR/log/consumer.log"
+		exec tail -n 50 -F -- "${logs[@]}"
 	fi
-	tail -n 200 -- "$VAR/log/producer.log" "$VAR/log/consumer.log"
+	tail -n 200 -- "${logs[@]}"
 }
 
 verb_bench() {
 	[ -e "$ROOT/bench/run.sh" ] || misuse "no verb bench"
-	"$ROOT/deploy/packages.sh" install build run
+	"$ROOT/deploy/packages.sh" install build run broker
 	build_preset release sluice sluice-producer sluice-consumer \
 		gen_events bare_load latency
 	exec "$ROOT/bench/run.sh" "$@"
@@ -104,7 +113,7 @@ verb_bench() {
 
 # Needs no deployment and touches none.
 verb_prove() {
-	"$ROOT/deploy/packages.sh" install build run
+	"$ROOT/deploy/packages.sh" install build run broker
 	build_preset release sluice sluice-producer sluice-consumer
 	exec "$RELEASE/bin/sluice" prove "$@"
 }
@@ -117,7 +126,7 @@ verb_prove() {
 verb_test() {
 	local preset=${SLUICE_TEST_PRESET:-dev}
 	trap 'say "0 passed, 1 failed"' EXIT
-	"$ROOT/deploy/packages.sh" install build run
+	"$ROOT/deploy/packages.sh" install build run broker
 	"$ROOT/deploy/packages.sh" install test ||
 		warn "tests that need these tools will be skipped"
 	build_preset "$preset" all publish gen_events
@@ -179,11 +188,12 @@ main() {
 	check_path "$ROOT"
 	forget_settings
 	case $verb in
-	deploy-rabbitmq | --deploy-rabbitmq)
+	deploy | --deploy | deploy-rabbitmq | --deploy-rabbitmq)
 		options "--skip-tests --no-sample --yes" "$@"
+		case $verb in *-rabbitmq) BROKER=yes ;; *) BROKER=no ;; esac
 		verb_deploy
 		;;
-	destroy-rabbitmq | --destroy-rabbitmq)
+	destroy | --destroy | destroy-rabbitmq | --destroy-rabbitmq)
 		options "--yes" "$@"
 		verb_destroy
 		;;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NO_BROKER "none here (broker: false)"
+
 struct apply {
 	const struct config *config;
 	struct pipeline_set set;
@@ -60,10 +62,11 @@ static bool apply_all(struct apply *apply, bool dry_run, struct err *err)
 	if (!migrate(&migration, dry_run, err))
 		return false;
 	if (dry_run)
-		return topology_plan(apply->config, &apply->set,
+		return !apply->config->broker || topology_plan(apply->config, &apply->set,
 			&apply->topology, err);
 	return build_new(apply, err) &&
-		topology_apply(apply->config, &apply->set, err);
+		(!apply->config->broker ||
+			topology_apply(apply->config, &apply->set, err));
 }
 
 static bool prepare(struct apply *apply, struct err *err)
@@ -123,15 +126,17 @@ static void show(const struct apply *apply, bool dry_run)
 		printf("-- PostgreSQL%s\n%s\n",
 			apply->sql.len > 0 ? "" : ": nothing to change",
 			text_of(&apply->sql));
-		printf("-- RabbitMQ: what has to be there\n%s",
+		printf("-- RabbitMQ: %s\n%s", apply->config->broker ?
+			"what has to be there" : NO_BROKER,
 			text_of(&apply->topology));
 		return;
 	}
 	(void)fputs(apply->said.len > 0 ? text_of(&apply->said) :
 					  "PostgreSQL: nothing to change\n",
 		stdout);
-	output_line("RabbitMQ: virtual host, users, exchanges and queues are "
-		    "in place");
+	output_line("RabbitMQ: %s", apply->config->broker ?
+		"virtual host, users, exchanges and queues are in place" :
+		NO_BROKER);
 }
 
 static int run(const struct cmd_context *context)

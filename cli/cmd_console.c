@@ -3,6 +3,7 @@
 #include "cli/drop.h"
 #include "cli/folders.h"
 #include "cli/output.h"
+#include "common/datetime.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,21 @@ struct console {
 	const struct cmd_context *context;
 	struct pipeline_set set;
 	const struct dataset *dataset;
+	const struct menu *menu;
+	char *line; /* the last that was read */
+	size_t cap;
+};
+
+/* "(3)" leaves: what no choice runs. */
+struct choice {
+	const char *text;
+	void (*run)(struct console *console);
+};
+
+struct menu {
+	const struct choice *choices;
+	size_t count;
+	const char *note; /* NULL: none */
 };
 
 static void say(enum paint paint, const char *text, const char *path)
@@ -112,18 +128,82 @@ static void show_status(struct console *console)
 	(void)cmd_status.run(&plain);
 }
 
-/* "(3)" leaves; what no choice runs. */
-static const struct choice {
-	const char *text;
-	void (*run)(struct console *console);
-} choices[] = {
+static const struct choice drop_choices[] = {
 	{ "drop file in raw data dir", drop_sample },
 	{ "drop custom file in raw data dir", drop_custom },
 	{ "exit", NULL },
 	{ "show status", show_status },
 };
 
-#define CHOICES (sizeof(choices) / sizeof(*choices))
+static const struct menu drop_menu = {
+	drop_choices, sizeof(drop_choices) / sizeof(*drop_choices), NULL,
+};
+
+/* -- without a broker: loading ------------------------------------------- */
+
+/* False at the end of the input. Blanks around it do not count. */
+static bool read_line(struct console *console, const char *prompt)
+{
+	size_t len, start;
+
+	(void)fputs(prompt, stdout);
+	(void)fflush(stdout);
+	if (getline(&console->line, &console->cap, stdin) <= 0)
+		return false;
+	start = strspn(console->line, " \t");
+	len = strlen(console->line + start);
+	memmove(console->line, console->line + start, len + 1);
+	while (len > 0 && strchr(" \t\r\n", console->line[len - 1]) != NULL)
+		console->line[--len] = '\0';
+	return true;
+}
+
+/* The pipeline's files as `sluice load` would take them. */
+static void load(struct console *console, char *day)
+{
+	char date[] = "--date";
+	char *words[] = { console->dataset->pipeline->name, date, day };
+	const struct cmd_context context = {
+		.config = console->context->config,
+		.argc = day != NULL ? 3 : 1,
+		.argv = words,
+	};
+
+	(void)cmd_load.run(&context);
+}
+
+static void load_all(struct console *console)
+{
+	load(console, NULL);
+}
+
+static void load_date(struct console *console)
+{
+	int64_t days;
+
+	while (read_line(console, "Please insert date in YYYY-MM-DD format: ")) {
+		if (datetime_date(console->line, strlen(console->line), &days)) {
+			load(console, console->line);
+			return;
+		}
+		say(PAINT_RED, "Invalid date format, please enter a date that "
+			"is in YYYY-MM-DD format", NULL);
+	}
+}
+
+static const struct choice load_choices[] = {
+	{ "load all events", load_all },
+	{ "load specific date from events", load_date },
+	{ "exit", NULL },
+};
+
+static const struct menu load_menu = {
+	load_choices, sizeof(load_choices) / sizeof(*load_choices),
+	"** Organizations related data is loaded in full in either of the "
+	"choices",
+};
+
+/* -- both ---------------------------------------------------------------- */
 
 static void welcome(void)
 {
@@ -142,45 +222,42 @@ static void welcome(void)
 	output_line("%s", output_paint(PAINT_NONE));
 }
 
-static void menu(void)
+static void show_menu(const struct menu *menu)
 {
-	for (size_t i = 0; i < CHOICES; i++)
-		output_line("(%zu) %s", i + 1, choices[i].text);
-	(void)fputs("> ", stdout);
-	(void)fflush(stdout);
+	for (size_t i = 0; i < menu->count; i++)
+		output_line("(%zu) %s", i + 1, menu->choices[i].text);
+	if (menu->note != NULL)
+		output_line("%s", menu->note);
 }
 
-/* The choice on a line: its digit and blanks; CHOICES when it is none. */
-static size_t chosen(const char *line)
+/* The choice of that number; NULL: there is none. */
+static const struct choice *chosen(const struct menu *menu, const char *line)
 {
-	const char *at = line + strspn(line, " \t");
-	const size_t choice = (size_t)(at[0] - '1');
+	const size_t at = (size_t)(line[0] - '1');
 
-	if (at[0] < '1' || choice >= CHOICES ||
-		at[1 + strspn(at + 1, " \t\r\n")] != '\0')
-		return CHOICES;
-	return choice;
+	if (line[0] < '1' || at >= menu->count || line[1] != '\0')
+		return NULL;
+	return &menu->choices[at];
 }
 
 static void converse(struct console *console)
 {
-	char *line = NULL;
-	size_t cap = 0;
+	const struct menu *menu = console->menu;
 
-	for (menu(); getline(&line, &cap, stdin) > 0; menu()) {
-		const size_t choice = chosen(line);
+	for (show_menu(menu); read_line(console, "> "); show_menu(menu)) {
+		const struct choice *choice = chosen(menu, console->line);
 
-		if (choice == CHOICES) {
+		if (choice == NULL) {
 			say(PAINT_RED, "Invalid selection, please choose again",
 				NULL);
 			continue;
 		}
-		if (choices[choice].run == NULL)
+		if (choice->run == NULL)
 			break;
-		choices[choice].run(console);
+		choice->run(console);
 		output_line("%s", "");
 	}
-	free(line);
+	free(console->line);
 }
 
 static int run(const struct cmd_context *context)
@@ -190,7 +267,8 @@ static int run(const struct cmd_context *context)
 		{ .name = "--dataset", .text = &name },
 		{ .name = NULL },
 	};
-	struct console console = { .context = context };
+	struct console console = { .context = context,
+		.menu = context->config->broker ? &drop_menu : &load_menu };
 	struct err err = { 0 };
 	size_t count;
 	bool ok;
@@ -211,7 +289,7 @@ static int run(const struct cmd_context *context)
 const struct cmd cmd_console = {
 	.name = "console",
 	.usage = "[--dataset NAME]",
-	.summary = "numbered choices: drop the sample, drop a file, status",
+	.summary = "numbered choices: drop or load the sample, a file, status",
 	.help =
 "Reads choices from standard input, one a line:\n"
 "\n"
@@ -223,6 +301,14 @@ const struct cmd cmd_console = {
 "                                        to put it\n"
 "  (3) exit\n"
 "  (4) show status                       the same as `sluice status`\n"
+"\n"
+"Where there is no broker (the setting `broker: false`), they are:\n"
+"\n"
+"  (1) load all events                 the files in the folders of the pipeline\n"
+"  (2) load specific date from events  asks for the day; again until it is one\n"
+"  (3) exit\n"
+"\n"
+"and run `sluice load`: what is loaded already is not loaded again.\n"
 "\n"
 "  --dataset NAME  whose folder; see `sluice help drop`\n"
 "\n"

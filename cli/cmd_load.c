@@ -7,6 +7,8 @@
 #include "cli/progress.h"
 #include "common/clock.h"
 #include "common/datetime.h"
+#include "common/log.h"
+#include "consumer/care.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -204,6 +206,30 @@ static bool load_files(struct loading *loading, struct err *err)
 	return ok;
 }
 
+/* What the consumer does behind its loads is done behind ours; the loads are
+ * done whatever becomes of it. */
+static bool load_looked_after(struct loading *loading, struct err *err)
+{
+	struct care *care = NULL;
+	struct err behind = { 0 };
+	struct fate fate;
+	bool ok;
+
+	if (loading->words->dry_run)
+		return load_files(loading, err);
+	if (!fate_init(&fate, err))
+		return false;
+	if (loading->words->follow)
+		care = care_start(loading->config, &fate, err);
+	ok = err->kind == ERR_NONE && load_files(loading, err);
+	fate_leave(&fate);
+	care_join(care);
+	fate_clear(&fate);
+	if (ok && !care_once(loading->config, &behind))
+		log_err(LOG_WARN, "care_waits", &behind);
+	return ok;
+}
+
 static int finish(struct loading *loading, bool json, struct err *err)
 {
 	const struct direct_totals *totals = direct_totals(loading->direct);
@@ -223,7 +249,7 @@ static int act(const struct cmd_context *context,
 	struct err err = { 0 };
 	int code;
 
-	if (prepare(&loading, &err) && load_files(&loading, &err))
+	if (prepare(&loading, &err) && load_looked_after(&loading, &err))
 		code = finish(&loading, context->json, &err);
 	else
 		code = cmd_fail(&err);
@@ -294,7 +320,8 @@ const struct cmd cmd_load = {
 "\n"
 "A file counts once for its path, its bytes and the dates asked for: a load\n"
 "that was interrupted goes on where it was, one that was done does nothing\n"
-"(\"loaded before\"), another date takes what it is about.\n"
+"(\"loaded before\"), another date takes what it is about. Reports of the\n"
+"pipelines are written at the end (`sluice help report`).\n"
 "\n"
 "  sluice load events\n"
 "  sluice load events --date 2024-03-05\n"

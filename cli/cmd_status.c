@@ -167,11 +167,16 @@ static void show_load(const struct status *status)
 static bool show(const struct status *status, struct err *err)
 {
 	show_server("PostgreSQL", &status->database);
-	show_server("RabbitMQ", &status->broker);
+	if (status->has_broker)
+		show_server("RabbitMQ", &status->broker);
+	else
+		output_line("RabbitMQ    none here (broker: false)");
 	output_line("%s", "");
-	if (!show_queues(status, err))
-		return false;
-	output_line("%s", "");
+	if (status->has_broker) {
+		if (!show_queues(status, err))
+			return false;
+		output_line("%s", "");
+	}
 	if (!show_datasets(status, err))
 		return false;
 	output_line("%s", "");
@@ -313,7 +318,10 @@ static bool print_json(const struct status *status, struct err *err)
 	clock_format_us(clock_wall_us(), now);
 	json_put_text(root, "time", now);
 	put_server(root, "database", &status->database);
-	put_server(root, "broker", &status->broker);
+	if (status->has_broker)
+		put_server(root, "broker", &status->broker);
+	else
+		json_put_null(root, "broker");
 	put_queues(json_put_array(root, "queues"), status);
 	put_datasets(json_put_array(root, "datasets"), status);
 	object = json_put_object(root, "sources");
@@ -376,7 +384,8 @@ const struct cmd cmd_status = {
 "  models     stale ones and why\n"
 "  last load  the consumer's latest transaction that had records\n"
 "\n"
-"--json: time; database and broker {reachable, address, version, error};\n"
+"--json: time; database and broker {reachable, address, version, error}\n"
+"(broker is null where the settings say there is none);\n"
 "queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
 "{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
 "master_rows, delta_rows, unknown_keys}; sources {waiting,\n"

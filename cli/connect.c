@@ -48,7 +48,8 @@ struct broker *connect_broker(const struct config *config,
 	struct buf password = { 0 };
 	struct broker *broker = NULL;
 
-	if (config_password(account, &password, err)) {
+	if (config_need_broker(config, err) &&
+		config_password(account, &password, err)) {
 		const struct broker_options options = {
 			.host = config->broker_host,
 			.port = (int)config->broker_port,

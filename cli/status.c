@@ -308,10 +308,12 @@ bool status_gather(const struct config *config, struct status *status,
 	*status = (struct status){ 0 };
 	if (!pipeline_set_read(config->pipelines_dir, &status->set, err) ||
 		!list_datasets(config, status, err) ||
-		!list_queues(status, err))
+		(config->broker && !list_queues(status, err)))
 		return false;
 	find_oldest_claim(status);
-	ask_broker(config, status);
+	status->has_broker = config->broker;
+	if (config->broker)
+		ask_broker(config, status);
 	ask_database(config, status);
 	return true;
 }

@@ -34,7 +34,9 @@ struct status_dataset {
 
 struct status {
 	struct pipeline_set set;
-	struct status_server database, broker;
+	struct status_server database;
+	bool has_broker; /* false: the settings say there is none */
+	struct status_server broker;
 	struct status_queue *queues;
 	size_t queue_count;
 	struct status_dataset *datasets;

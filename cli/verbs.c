@@ -20,6 +20,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_console,
 	&cmd_models,
 	&cmd_test_data,
+	&cmd_report,
 	&cmd_pipeline,
 	&cmd_config,
 	&cmd_apply,

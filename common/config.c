@@ -452,6 +452,13 @@ static bool load_all(struct loading *in, const char *file,
 		load_environment(in) && load_flags(in, flags) && finish(in);
 }
 
+bool config_need_broker(const struct config *config, struct err *err)
+{
+	return config->broker || err_stop(err, EXIT_CONFIG, "there is no "
+		"RabbitMQ here, the settings say (`broker: false`): `sluice "
+		"load` takes files in without one");
+}
+
 bool config_load(struct config *config, const char *file,
 	const struct config_flag *flags, struct err *err)
 {

@@ -33,6 +33,7 @@ struct config {
 	char *schema_dir; /* sql/schema */
 	char *models_dir; /* sql/models */
 	char *sample_file;
+	char *output_dir; /* reports */
 
 	/* the object store */
 	enum object_kind object_store;
@@ -61,6 +62,7 @@ struct config {
 	int64_t statement_timeout_ms;
 
 	/* RabbitMQ */
+	bool broker; /* false: there is none */
 	char *broker_host;
 	int64_t broker_port;
 	char *broker_vhost;
@@ -91,6 +93,7 @@ struct config {
 
 	/* behind the loads */
 	int64_t data_tests_every_secs; /* at most; 0: never by themselves */
+	int64_t reports_every_secs;    /* at most */
 
 	/* logs */
 	enum log_level log_level;
@@ -119,6 +122,10 @@ void config_clear(struct config *config);
  * cut); empty when neither is set. A file that others may read is refused. */
 bool config_password(const struct account *account, struct buf *out,
 	struct err *err) MUST_CHECK;
+
+/* False where settings say that there is no broker: ERR_STOP, EXIT_CONFIG. */
+bool config_need_broker(const struct config *config, struct err *err)
+	MUST_CHECK;
 
 enum setting_type {
 	SETTING_TEXT,

@@ -71,6 +71,8 @@ static const struct setting settings[] = {
 	{ .name = "sample_file", PATH, AT(sample_file),
 		.preset = "tests/data/events_sample.json",
 		.help = "what `sluice drop` drops when no file is named" },
+	{ .name = "output_dir", FOLDER, AT(output_dir), .preset = "output",
+		.help = "where reports are written" },
 
 	{ .section = "Object store",
 		.name = "object_store", CHOICE(object_kinds), AT(object_store),
@@ -154,7 +156,10 @@ static const struct setting settings[] = {
 		.help = "give up a statement after this; 0: never" },
 
 	{ .section = "RabbitMQ",
-		.name = "broker_host", TEXT, AT(broker_host),
+		.name = "broker", FLAG, AT(broker), .preset = "true",
+		.help = "false: there is none, nor are there daemons; files "
+			"come in by `sluice load` alone" },
+	{ .name = "broker_host", TEXT, AT(broker_host),
 		.preset = "127.0.0.1", .help = "name or address" },
 	{ .name = "broker_port", COUNT(1, 65535), AT(broker_port),
 		.preset = "5672", .help = "its AMQP port" },
@@ -243,6 +248,11 @@ static const struct setting settings[] = {
 		.help = "a pipeline's data tests run behind its loads, at most "
 			"this often, and at most a tenth of the time; 0: not "
 			"by themselves" },
+	{ .name = "reports_every_secs", SECS(0, DAY_SECS),
+		AT(reports_every_secs), .preset = "5 s",
+		.help = "a pipeline's reports are written once what was "
+			"dropped is loaded, at most this often, and at most a "
+			"tenth of the time" },
 
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),

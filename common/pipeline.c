@@ -1,6 +1,7 @@
 /* pipeline.c - what to load: the life of pipelines, and sets of them. */
 #include "common/pipeline.h"
 
+#include "common/pipeline_report.h"
 #include "common/pipeline_test.h"
 
 #include <dirent.h>
@@ -95,6 +96,9 @@ void pipeline_clear(struct pipeline *pipeline)
 	for (size_t i = 0; i < pipeline->test_count; i++)
 		pipeline_test_clear(&pipeline->tests[i]);
 	free(pipeline->tests);
+	for (size_t i = 0; i < pipeline->report_count; i++)
+		pipeline_report_clear(&pipeline->reports[i]);
+	free(pipeline->reports);
 	free(pipeline->name);
 	free(pipeline->file);
 	*pipeline = (struct pipeline){ .name = NULL };
@@ -172,6 +176,22 @@ static bool check_datasets(const struct dataset *a, const struct dataset *b,
 	return true;
 }
 
+static bool check_reports(const struct pipeline *a, const struct pipeline *b,
+	struct err *err)
+{
+	for (size_t i = 0; i < b->report_count; i++)
+		for (size_t k = 0; k < (a == b ? i : a->report_count); k++)
+			if (strcmp(a->reports[k].file, b->reports[i].file) ==
+				0)
+				return err_stop(err, EXIT_CONFIG, "%s:%d: the "
+					"report %s of %s is written to %s as "
+					"well; give each a file of its own",
+					b->file, b->reports[i].line,
+					a->reports[k].name, a->name,
+					b->reports[i].file);
+	return true;
+}
+
 /* Every dataset of b against those of a; a may be b. */
 static bool check_pair(const struct pipeline *a, const struct pipeline *b,
 	struct err *err)
@@ -187,7 +207,7 @@ static bool check_pair(const struct pipeline *a, const struct pipeline *b,
 				    err))
 				return false;
 		}
-	return true;
+	return check_reports(a, b, err);
 }
 
 static int by_name(const void *a, const void *b)

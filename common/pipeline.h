@@ -86,6 +86,8 @@ struct pipeline {
 	size_t model_count;
 	struct pipeline_test *tests;
 	size_t test_count;
+	struct pipeline_report *reports;
+	size_t report_count;
 };
 
 /* A data test: a claim about a table, checked by `sluice test-data`. */
@@ -136,6 +138,23 @@ struct pipeline_test {
 	int line;
 };
 
+/* A report: rows of a table or a query, as a file below output_dir. */
+enum report_format { REPORT_CSV, REPORT_JSON, REPORT_HTML };
+
+struct pipeline_report {
+	char *name;          /* unique in the pipeline */
+	char *file;          /* its name ends in .csv, .json or .html; no two
+			      * reports of a set have the same */
+	enum report_format format;
+	char *model, *table, *query; /* one of them: a name, "raw.orders", the
+				      * name of a file without .sql */
+	struct texts order;  /* columns; one that goes down begins with - */
+	char *title;         /* NULL: the name */
+	char *chart_x, *chart_y; /* columns; NULL: no chart */
+	bool chart_line;     /* else bars */
+	int line;
+};
+
 struct pipeline_set {
 	struct pipeline *pipelines; /* sorted by name */
 	size_t count;
@@ -155,7 +174,7 @@ bool pipeline_parse(const char *text, size_t len, const char *file,
 void pipeline_clear(struct pipeline *pipeline);
 
 /* All *.yaml of a folder (names with a leading dot excepted); pipeline names
- * and tables must be unique, and no directory may lie inside another. */
+ * tables and files of reports must be unique, and no directory may lie inside another. */
 bool pipeline_set_read(const char *dir, struct pipeline_set *set,
 	struct err *err) MUST_CHECK;
 void pipeline_set_clear(struct pipeline_set *set);
@@ -169,6 +188,9 @@ const struct dataset *dataset_find(const struct pipeline *pipeline,
 /* "unique_combination", and "error" or "warn". */
 const char *test_kind_name(enum test_kind kind);
 const char *test_severity(const struct pipeline_test *test);
+
+/* "csv", "json" or "html". */
+const char *report_format_name(enum report_format format);
 
 /* The type as pipeline files and PostgreSQL spell it. */
 const char *column_type_name(enum column_type type);

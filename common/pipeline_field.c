@@ -106,6 +106,23 @@ bool field_read_name(struct reading *in, const struct doc *value, void *to)
 		field_copy(in, value->text, to);
 }
 
+bool field_read_table(struct reading *in, const struct doc *value, void *to)
+{
+	const char *dot;
+	char schema[FIELD_NAME_MAX + 1] = "";
+
+	if (!field_expect(in, value, DOC_TEXT, "raw.events"))
+		return false;
+	dot = strchr(value->text, '.');
+	if (dot == NULL || (size_t)(dot - value->text) >= sizeof(schema))
+		return FAIL(value, "this must be <schema>.<table>, e.g. "
+			"raw.events or modelled.fact_events");
+	memcpy(schema, value->text, (size_t)(dot - value->text));
+	return field_check_name(in, value, schema, FIELD_NAME_MAX) &&
+		field_check_name(in, value, dot + 1, FIELD_NAME_MAX) &&
+		field_copy(in, value->text, to);
+}
+
 bool field_read_bool(struct reading *in, const struct doc *value, void *to)
 {
 	bool *flag = to;
@@ -154,4 +171,12 @@ bool field_reserve(struct reading *in, size_t count, size_t size, void *to)
 
 	memcpy(to, &slots, sizeof(slots));
 	return slots != NULL || err_memory(in->err);
+}
+
+void texts_clear(struct texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->items[i]);
+	free(texts->items);
+	*texts = (struct texts){ .count = 0 };
 }

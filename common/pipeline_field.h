@@ -42,6 +42,9 @@ bool field_read_name(struct reading *in, const struct doc *value, void *to)
 	MUST_CHECK;
 bool field_read_bool(struct reading *in, const struct doc *value, void *to)
 	MUST_CHECK;
+/* "raw.events" into a char *. */
+bool field_read_table(struct reading *in, const struct doc *value, void *to)
+	MUST_CHECK;
 /* From 1 to max. */
 bool field_read_amount(struct reading *in, const struct doc *value,
 	enum unit unit, int64_t max, int64_t *to) MUST_CHECK;
@@ -50,6 +53,7 @@ bool field_read_word(struct reading *in, const struct doc *value,
 	const char *const *words, size_t *at) MUST_CHECK;
 
 bool field_copy(struct reading *in, const char *text, char **to) MUST_CHECK;
+void texts_clear(struct texts *texts);
 /* `count` zeroed slots of `size`; to is the address of the pointer. */
 bool field_reserve(struct reading *in, size_t count, size_t size, void *to)
 	MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "common/pipeline.h"
 
 #include "common/pipeline_column.h"
+#include "common/pipeline_report.h"
 #include "common/pipeline_test.h"
 
 #include <stdlib.h>
@@ -397,6 +398,34 @@ static bool read_tests(struct reading *in, const struct doc *value, void *to)
 	return true;
 }
 
+static bool read_reports(struct reading *in, const struct doc *value, void *to)
+{
+	struct pipeline *pipeline = to;
+
+	if (!field_expect(in, value, DOC_LIST,
+		    "- { file: totals.csv, model: totals }"))
+		return false;
+	if (value->count > 200)
+		return FAIL(value, "at most 200 reports");
+	if (!field_reserve(in, value->count, sizeof(*pipeline->reports),
+		    &pipeline->reports))
+		return false;
+	for (size_t i = 0; i < value->count; i++) {
+		struct pipeline_report *report = &pipeline->reports[i];
+
+		pipeline->report_count++;
+		if (!pipeline_report_read(in, &value->items[i], report))
+			return false;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(pipeline->reports[k].name, report->name) ==
+				0)
+				return FAIL(&value->items[i], "another report "
+					"is named \"%s\": give one a name: of "
+					"its own", report->name);
+	}
+	return true;
+}
+
 /* "dead" and "tap" would make queues that are named like others. */
 static bool read_pipeline_name(struct reading *in, const struct doc *value,
 	void *to)
@@ -416,6 +445,7 @@ static bool read_root(struct reading *in, const struct doc *root)
 		{ "datasets", read_datasets, 0, true },
 		{ "models", read_models, 0, false },
 		{ "tests", read_tests, 0, false },
+		{ "reports", read_reports, 0, false },
 	};
 
 	return field_copy(in, in->file, &in->pipeline->file) &&

@@ -112,23 +112,6 @@ static bool read_sql(struct reading *in, const struct doc *value, void *to)
 	return read_bounded(in, value, SQL_MAX_BYTES, "total >= 0", to);
 }
 
-static bool read_table(struct reading *in, const struct doc *value, void *to)
-{
-	const char *dot;
-	char schema[FIELD_NAME_MAX + 1] = "";
-
-	if (!field_expect(in, value, DOC_TEXT, "raw.events"))
-		return false;
-	dot = strchr(value->text, '.');
-	if (dot == NULL || (size_t)(dot - value->text) >= sizeof(schema))
-		return FAIL(value, "this must be <schema>.<table>, e.g. "
-			"raw.events or modelled.fact_events");
-	memcpy(schema, value->text, (size_t)(dot - value->text));
-	return field_check_name(in, value, schema, FIELD_NAME_MAX) &&
-		field_check_name(in, value, dot + 1, FIELD_NAME_MAX) &&
-		field_copy(in, value->text, to);
-}
-
 static bool read_list(struct reading *in, const struct doc *value,
 	const char *example, bool names, struct texts *texts)
 {
@@ -174,7 +157,7 @@ static bool read_values(struct reading *in, const struct doc *value, void *to)
 static bool read_to(struct reading *in, const struct doc *value, void *to)
 {
 	static const struct field fields[] = {
-		{ "table", read_table, offsetof(struct pipeline_test, to_table),
+		{ "table", field_read_table, offsetof(struct pipeline_test, to_table),
 			true },
 		{ "column", field_read_name,
 			offsetof(struct pipeline_test, to_column), true },
@@ -298,7 +281,7 @@ bool pipeline_test_read(struct reading *in, const struct doc *value,
 		{ "test", read_kind, TEST_AT(kind), true },
 		{ "name", read_test_name, TEST_AT(name), false },
 		{ "severity", read_severity, TEST_AT(warn_only), false },
-		{ "table", read_table, TEST_AT(table), false },
+		{ "table", field_read_table, TEST_AT(table), false },
 		{ "column", read_column, TEST_AT(columns), false },
 		{ "columns", read_columns, TEST_AT(columns), false },
 		{ "values", read_values, TEST_AT(values), false },
@@ -306,7 +289,7 @@ bool pipeline_test_read(struct reading *in, const struct doc *value,
 		{ "to", read_to, 0, false },
 		{ "min", read_count, TEST_AT(min), false },
 		{ "max", read_count, TEST_AT(max), false },
-		{ "equals", read_table, TEST_AT(equals), false },
+		{ "equals", field_read_table, TEST_AT(equals), false },
 		{ "warn", read_age, TEST_AT(warn_secs), false },
 		{ "error", read_age, TEST_AT(error_secs), false },
 		{ "expression", read_sql, TEST_AT(expression), false },
@@ -332,13 +315,6 @@ bool pipeline_test_read(struct reading *in, const struct doc *value,
 	return field_read_map(in, value, FIELDS(fields), test) &&
 		check_bounds(in, value, test) &&
 		(test->name != NULL || make_name(in, test));
-}
-
-static void texts_clear(struct texts *texts)
-{
-	for (size_t i = 0; i < texts->count; i++)
-		free(texts->items[i]);
-	free(texts->items);
 }
 
 void pipeline_test_clear(struct pipeline_test *test)

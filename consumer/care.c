@@ -126,12 +126,12 @@ static bool do_due(struct care_work *work, const struct chore *chore,
 	struct pipeline_set set = { .count = 0 };
 	struct db_result *due = NULL;
 	char every[24];
-	const char *values[] = { every };
+	const char *values[] = { every, work->at_once ? "true" : "false" };
 	bool ok;
 
 	(void)snprintf(every, sizeof(every), "%" PRId64,
 		chore->every_ms(work->config));
-	ok = db_query(work->writer, chore->due_sql, 1, values, &due, err) &&
+	ok = db_query(work->writer, chore->due_sql, 2, values, &due, err) &&
 		(db_rows(due) == 0 || pipeline_set_read(
 			work->config->pipelines_dir, &set, err));
 	for (size_t i = 0; ok && i < db_rows(due); i++) {
@@ -141,7 +141,7 @@ static bool do_due(struct care_work *work, const struct chore *chore,
 
 		if (pipeline == NULL || !chore->has(pipeline))
 			continue;
-		if (left > 0)
+		if (left > 0 && !work->at_once)
 			*wait_ms = left < *wait_ms ? left : *wait_ms;
 		else
 			ok = do_chore(work, chore, pipeline,
@@ -161,8 +161,9 @@ static bool look_after(struct care *care, int64_t *wait_ms, struct err *err)
 	if (!care_writer(work, err) ||
 		!news_take(work->writer, work->config, &some, err))
 		return false;
-	if (work->config->data_tests_every_secs > 0 &&
-		!do_due(work, &care_tests, wait_ms, err))
+	if (!do_due(work, &care_reports, wait_ms, err) ||
+		(work->config->data_tests_every_secs > 0 &&
+			!do_due(work, &care_tests, wait_ms, err)))
 		return false;
 	return news_take(work->writer, work->config, &some, err);
 }
@@ -244,6 +245,20 @@ struct care *care_start(const struct config *config, const struct fate *fate,
 		close(care->bell);
 	free(care);
 	return NULL;
+}
+
+bool care_once(const struct config *config, struct err *err)
+{
+	struct care_work work = { .config = config, .at_once = true };
+	int64_t wait_ms = LOOK_MS;
+	bool some;
+	bool ok;
+
+	ok = care_writer(&work, err) &&
+		news_take(work.writer, config, &some, err) &&
+		do_due(&work, &care_reports, &wait_ms, err);
+	close_both(&work);
+	return ok;
 }
 
 void care_wake(struct care *care)

@@ -8,7 +8,8 @@
 
 struct care_work {
 	const struct config *config;
-	int leave_fd;      /* readable: abandon what is under way */
+	int leave_fd;      /* readable: abandon what is under way; 0: none */
+	bool at_once;      /* waits for no time and no other source */
 	struct db *writer; /* as the loader; there while a chore runs */
 	struct db *asker;  /* as the reader: users' SQL; see care_asker */
 };
@@ -18,7 +19,7 @@ bool care_writer(struct care_work *work, struct err *err) MUST_CHECK;
 bool care_asker(struct care_work *work, struct err *err) MUST_CHECK;
 
 /* Something that is done for a pipeline behind its loads. due_sql, given the
- * least time between two (ms): pipeline, how far it is to come, ms until it may
+ * least time between two (ms) and at_once: pipeline, how far it is to come, ms until it may
  * begin. open_sql, given pipeline and how far: a row unless it came that far.
  * done_sql, given these and the ms it took: it came that far. */
 struct chore {
@@ -30,6 +31,6 @@ struct chore {
 		struct err *err);
 };
 
-extern const struct chore care_tests;
+extern const struct chore care_tests, care_reports;
 
 #endif

@@ -8,7 +8,8 @@ static const char due_sql[] =
 	"select pipeline, changed, coalesce(ceil(extract(epoch from tested_at"
 	" + greatest($1::bigint, test_ms * 9) * interval '1 ms'"
 	" - clock_timestamp()) * 1000), 0)::bigint"
-	" from meta.care where changed > tested order by pipeline";
+	" from meta.care where changed > tested and $2::boolean is not null"
+	" order by pipeline";
 
 static const char open_sql[] =
 	"select from meta.care where pipeline = $1 and tested < $2::bigint";

@@ -1,7 +1,6 @@
 /* datatest.c - runs a data test and writes down what came out. */
 #include "consumer/datatest.h"
 #include "common/clock.h"
-#include "consumer/sqltext.h"
 #include "consumer/textfile.h"
 
 #include <stdio.h>
@@ -30,31 +29,6 @@ void datatest_result_clear(struct datatest_result *result)
 
 /* -- the query ---------------------------------------------------------- */
 
-/* One query, its final semicolon cut off: it is put in parentheses. */
-static bool cut_query(const char *path, struct buf *text, struct err *err)
-{
-	struct sql_token token;
-	size_t pos = 0, end = 0;
-	bool ended = false;
-
-	while (text->data != NULL &&
-		sql_next(text->data, text->len, &pos, &token)) {
-		if (ended || token.kind == SQL_BROKEN)
-			return err_stop(err, EXIT_CONFIG, ended ?
-				"%s: a test is one query" :
-				"%s: a quote or a comment never ends", path);
-		ended = sql_is_symbol(&token, ';');
-		if (!ended)
-			end = (size_t)(token.start - text->data) + token.len;
-	}
-	if (end == 0)
-		return err_stop(err, EXIT_CONFIG, "%s: there is no query",
-			path);
-	text->len = end;
-	text->data[end] = '\0';
-	return true;
-}
-
 static bool read_query(const struct pipeline *pipeline,
 	const struct pipeline_test *test, const char *models_dir,
 	struct buf *text, struct err *err)
@@ -66,8 +40,7 @@ static bool read_query(const struct pipeline *pipeline,
 		return true;
 	ok = buf_printf(&path, err, "%s/%s/tests/%s.sql", models_dir,
 		     pipeline->name, test->file) &&
-		textfile_read(path.data, text, err) &&
-		cut_query(path.data, text, err);
+		textfile_read_query(path.data, text, err);
 	buf_clear(&path);
 	return ok;
 }

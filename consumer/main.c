@@ -237,6 +237,10 @@ int main(int argc, char **argv)
 	if (!config_load(&daemon.config, daemon.options.config_file,
 		daemon.options.flags, &err))
 		return fail(&err);
+	if (!config_need_broker(&daemon.config, &err)) {
+		config_clear(&daemon.config);
+		return fail(&err);
+	}
 	log_setup(daemon.config.log_level, daemon.config.log_format);
 	set_memory();
 	code = serve(&daemon);

@@ -7,8 +7,8 @@
 #   daemons.sh status DIR      which run; 69 unless both
 #
 # DIR is a folder of native.sh. A daemon that runs is left alone, unless its
-# program or sluice.yaml is another than when it was started: then it is
-# started again, and this says so.
+# program, sluice.yaml or environment is another than when it was started: then
+# it is started again, and this says so.
 set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -19,7 +19,16 @@ DAEMONS=(consumer producer)
 
 # What a daemon was started from.
 fingerprint() { # DAEMON
-	cat -- "$BIN/sluice-$1" "$DIR/sluice.yaml" | sha256sum
+	cat -- "$BIN/sluice-$1" "$DIR/sluice.yaml" \
+		"$(readable "$DIR/environment")" | sha256sum
+}
+
+readable() { # FILE
+	if [ -r "$1" ]; then
+		printf '%s\n' "$1"
+	else
+		echo /dev/null
+	fi
 }
 
 # Beside the programs when they were copied, else in the clone.
@@ -36,7 +45,7 @@ start_one() { # DAEMON
 	now=$(fingerprint "$1")
 	if pid_alive "$DIR/run/$1.pid"; then
 		[ "$now" != "$(cat -- "$DIR/run/$1.started" 2>/dev/null)" ] || return 0
-		say "$1: its program or settings changed: starting it again"
+		say "$1: its program, settings or environment changed: starting it again"
 		stop_one "$1"
 	fi
 	end_orphan "$1"

@@ -102,6 +102,23 @@ write_file() { # MODE FILE
 		"$1" "$2"
 }
 
+# -- what pipelines want to know -----------------------------------------
+# Tokens and addresses that pipeline files name as ${NAME} stand in a
+# deployment's file `environment`, a line NAME=VALUE each.
+
+# Exports them; what is set already stays.
+load_environment() { # FILE
+	local line name
+	[ -r "$1" ] || return 0
+	while IFS= read -r line || [ -n "$line" ]; do
+		name=${line%%=*}
+		case $name in
+		"$line" | '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;;
+		esac
+		[ -n "${!name+set}" ] || export "$line"
+	done <"$1"
+}
+
 # -- processes -----------------------------------------------------------
 # A pid file holds "PID START BOOT": the id, its start time in clock ticks and
 # the boot it belongs to. After a power cut, or when the number was given to

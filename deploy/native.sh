@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # native.sh - a PostgreSQL cluster and a RabbitMQ node of one's own in a folder.
 #
-#   native.sh start DIR [--no-wait] [--fast]   make what is missing, start it
+#   native.sh start DIR [--no-wait] [--fast] [--no-broker]
+#                                              make what is missing, start it
 #   native.sh stop DIR                         stop all of it, by process id
 #   native.sh status DIR                       what runs where; 69 unless all
 #
@@ -11,6 +12,8 @@
 # passwords are DIR/secrets/<account>, all the addresses DIR/sluice.yaml.
 # --no-wait does not wait for the broker: a later start does. --fast is for
 # servers that are thrown away: no fsync, little memory, no gentle stop.
+# --no-broker starts PostgreSQL alone, and stops a RabbitMQ of an earlier start:
+# what it holds stays for a start without the flag.
 # SLUICE_RAW_DIR, SLUICE_PIPELINES_DIR and so on name other folders.
 set -euo pipefail
 
@@ -24,7 +27,7 @@ ACCOUNTS=(owner loader reader admin producer consumer foreign tap)
 OWN_SETTINGS='# Own settings go below this line; they are kept.'
 
 usage() {
-	warn "usage: native.sh start DIR [--no-wait] [--fast] | stop DIR | status DIR"
+	warn "usage: native.sh start DIR [--no-wait] [--fast] [--no-broker] | stop DIR | status DIR"
 	exit $EX_USAGE
 }
 
@@ -296,7 +299,7 @@ epmd_start() {
 
 mq_start() {
 	[ -x "$RABBITMQ" ] ||
-		die $EX_SERVER "RabbitMQ is not installed: deploy/packages.sh install run"
+		die $EX_SERVER "RabbitMQ is not installed: deploy/packages.sh install broker"
 	pid_alive "$DIR/run/rabbitmq.pid" && return
 	epmd_start
 	settle_ports broker api dist
@@ -367,6 +370,7 @@ folder_settings() {
 	folder_setting pipelines_dir "$REPO/pipelines"
 	folder_setting schema_dir "$REPO/sql/schema"
 	folder_setting models_dir "$REPO/sql/models"
+	folder_setting output_dir "$DIR/output"
 	folder_setting sample_file "$REPO/tests/data/events_sample.json"
 	printf 'state_file: %s\n' "$(yaml_quote "$DIR/state/producer.db")"
 }
@@ -377,17 +381,27 @@ server_settings() {
 	database_port: ${PORT[database]}
 	database_name: "sluice"
 	database_sslmode: "disable"
-	broker_host: "127.0.0.1"
-	broker_port: ${PORT[broker]}
-	broker_vhost: "sluice"
-	broker_api: "http://127.0.0.1:${PORT[api]}"
 	END
+	broker_settings
 	local account
 	for account in "${ACCOUNTS[@]}"; do
 		printf '%s_user: "sluice_%s"\n' "$account" "$account"
 		printf '%s_password_file: %s\n' "$account" \
 			"$(yaml_quote "$DIR/secrets/$account")"
 	done
+}
+
+broker_settings() {
+	if [ $BROKER = no ]; then
+		printf 'broker: false\n'
+		return
+	fi
+	cat <<-END
+	broker_host: "127.0.0.1"
+	broker_port: ${PORT[broker]}
+	broker_vhost: "sluice"
+	broker_api: "http://127.0.0.1:${PORT[api]}"
+	END
 }
 
 # Lines for what is ours, but for keys that the reader has set below the line.
@@ -415,10 +429,23 @@ start() {
 	load_ports
 	make_secrets
 	mq_name
-	mq_start # first: it takes longest and needs nobody
+	if [ $BROKER = yes ]; then
+		as_user rm -f -- "$DIR/run/no-broker"
+		mq_start # first: it takes longest and needs nobody
+	else
+		as_user touch -- "$DIR/run/no-broker"
+		mq_stop
+	fi
 	pg_start
 	write_settings
-	[ "$WAIT" = no ] || mq_wait
+	[ "$WAIT$BROKER" != yesyes ] || mq_wait
+}
+
+mq_stop() {
+	local gentle=30
+	[ ! -e "$DIR/run/fast" ] || gentle=0
+	pid_stop "$DIR/run/rabbitmq.pid" TERM $gentle KILL 10
+	pid_stop "$DIR/run/epmd.pid" TERM 5 KILL 5
 }
 
 stop() {
@@ -427,8 +454,7 @@ stop() {
 	choose_user "$DIR"
 	lock_folder
 	[ ! -e "$DIR/run/fast" ] || gentle=0
-	pid_stop "$DIR/run/rabbitmq.pid" TERM $gentle KILL 10
-	pid_stop "$DIR/run/epmd.pid" TERM 5 KILL 5
+	mq_stop
 	# INT: disconnect all; QUIT: no last checkpoint, recover at the next start.
 	pid_stop "$DIR/run/postgresql.pid" INT $gentle QUIT 10 KILL 10
 	if [ -s "$DIR/run/sockets" ]; then
@@ -450,20 +476,23 @@ status() {
 	local code=0
 	load_ports
 	status_line postgresql postgresql "${PORT[database]:-}" || code=$EX_SERVER
-	status_line rabbitmq rabbitmq "${PORT[broker]:-}" || code=$EX_SERVER
-	status_line epmd epmd "${PORT[epmd]:-}" || code=$EX_SERVER
+	if [ ! -e "$DIR/run/no-broker" ]; then
+		status_line rabbitmq rabbitmq "${PORT[broker]:-}" || code=$EX_SERVER
+		status_line epmd epmd "${PORT[epmd]:-}" || code=$EX_SERVER
+	fi
 	exit $code
 }
 
 main() {
 	local verb=${1:-}
 	[ -n "${2:-}" ] || usage
-	DIR=$2 WAIT=yes FAST=no
+	DIR=$2 WAIT=yes FAST=no BROKER=yes
 	shift 2
 	while [ $# -gt 0 ]; do
 		case $verb,$1 in
 		start,--no-wait) WAIT=no ;;
 		start,--fast) FAST=yes ;;
+		start,--no-broker) BROKER=no ;;
 		*) usage ;;
 		esac
 		shift

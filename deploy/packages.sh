@@ -3,7 +3,8 @@
 #
 #   packages.sh missing SET...    prints the missing ones, one a line
 #   packages.sh install SET...    lists them, then installs them
-#   sets: build (compile it)  run (servers and terminal)  test (check it)
+#   sets: build (compile it)  run (PostgreSQL and terminal)  broker (RabbitMQ)
+#   test (check it)
 #
 # A server package starts its service when it is installed, on its standard
 # port. Ours are wanted for their programs only: nothing that is new is started,
@@ -19,7 +20,8 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libpq-dev librabbitmq-dev libcurl4-openssl-dev libcjson-dev
 	libsqlite3-dev libyaml-dev libxml2-dev zlib1g-dev libzstd-dev
 	libssl-dev libcunit1-dev libmicrohttpd-dev)
-RUN=(postgresql-15 rabbitmq-server tmux)
+RUN=(postgresql-15 tmux)
+BROKER=(rabbitmq-server)
 TEST=(shellcheck python3 jq strace curl zstd procps spin iproute2)
 
 # -- what is missing -----------------------------------------------------------
@@ -30,6 +32,7 @@ wanted() { # SET...
 		case $set in
 		build) printf '%s\n' "${BUILD[@]}" ;;
 		run) printf '%s\n' "${RUN[@]}" ;;
+		broker) printf '%s\n' "${BROKER[@]}" ;;
 		test) printf '%s\n' "${TEST[@]}" ;;
 		*) die $EX_USAGE "no set of packages $set" ;;
 		esac
@@ -181,7 +184,7 @@ main() {
 	missing) missing "${@:2}" ;;
 	install) install_missing "${@:2}" ;;
 	as-root) install_as_root "${@:2}" ;;
-	*) die $EX_USAGE "usage: packages.sh missing|install build|run|test..." ;;
+	*) die $EX_USAGE "usage: packages.sh missing|install build|run|broker|test..." ;;
 	esac
 }
 

@@ -2,10 +2,10 @@
 # shellcheck disable=SC2034 # BIN and others are read by run.sh
 # place.sh - where a clone's deployment lives.
 #
-# VAR holds servers, state, logs and secrets, RAW the dropped files: var/ and
-# raw_data/ in the clone. When the user who runs the servers cannot reach the
-# clone (it lies below somebody's private home and root called), these two
-# become links into /var/lib/sluice/<hash of the clone's path>.
+# VAR holds servers, state, logs and secrets, RAW the dropped files, OUT the
+# reports: var/, raw_data/ and output/ in the clone. When the user who runs the
+# servers cannot reach the clone (it lies below somebody's private home and root
+# called), these become links into /var/lib/sluice/<hash of the clone's path>.
 #
 # APP holds what the daemons read: the programs, supervise.sh, pipelines/,
 # sql/, the sample. That is the clone itself (programs in build/release), or a
@@ -13,11 +13,13 @@
 
 RELEASE=$ROOT/build/release
 SAMPLE=tests/data/events_sample.json
+ORGS_SAMPLE=tests/data/orgs_sample.json
 
 # Finds what is there; makes nothing.
 place_find() {
 	VAR=$(realpath -m -- "$ROOT/var")
 	RAW=$(realpath -m -- "$ROOT/raw_data")
+	OUT=$(realpath -m -- "$ROOT/output")
 	STORE=/var/lib/sluice/$(path_hash "$ROOT")
 	APP=$STORE/app BIN=$STORE/app/bin
 	[ -d "$APP" ] || APP=$ROOT BIN=$RELEASE/bin
@@ -29,7 +31,7 @@ deployed() {
 
 need_deployed() {
 	deployed ||
-		die "$EX_SERVER" "nothing is deployed here: ./run.sh deploy-rabbitmq"
+		die "$EX_SERVER" "nothing is deployed here: ./run.sh deploy or deploy-rabbitmq"
 }
 
 place_make() {
@@ -38,9 +40,11 @@ place_make() {
 	if ! user_reaches "$ROOT"; then
 		link_into_store var
 		link_into_store raw_data
+		link_into_store output
 		place_find
 	fi
 	make_folder 0755 "$VAR"
+	make_folder 0755 "$OUT"
 	make_raw
 }
 
@@ -106,7 +110,7 @@ app_copy() { # FOLDER
 	cp -- "$RELEASE"/bin/sluice "$RELEASE"/bin/sluice-* "$1/bin/"
 	cp -- "$ROOT"/deploy/{supervise,native,lib,tuning}.sh "$1/deploy/"
 	cp -R -- "$ROOT/pipelines" "$ROOT/sql" "$1/"
-	cp -- "$ROOT/$SAMPLE" "$1/$SAMPLE"
+	cp -- "$ROOT/$SAMPLE" "$ROOT/$ORGS_SAMPLE" "$1/tests/data/"
 	chmod -R u=rwX,go=rX -- "$1"
 }
 
@@ -117,9 +121,10 @@ native() { # VERB DIR [RAW] ...
 	env "${SETTINGS[@]}" "$ROOT/deploy/native.sh" "$verb" "$dir" "$@"
 }
 
-# Sets SETTINGS: where APP's files and the dropped ones are.
-place_settings() { # RAW
-	SETTINGS=("SLUICE_RAW_DIR=$1" "SLUICE_PIPELINES_DIR=$APP/pipelines"
+# Sets SETTINGS: where APP's files, the dropped ones and the reports are.
+place_settings() { # RAW OUT
+	SETTINGS=("SLUICE_RAW_DIR=$1" "SLUICE_OUTPUT_DIR=$2"
+		"SLUICE_PIPELINES_DIR=$APP/pipelines"
 		"SLUICE_SCHEMA_DIR=$APP/sql/schema"
 		"SLUICE_MODELS_DIR=$APP/sql/models"
 		"SLUICE_SAMPLE_FILE=$APP/$SAMPLE")

@@ -6,9 +6,10 @@
 # Starts the command again when it ends, after 1, 2, 4 ... 60 seconds; a minute
 # of health begins again at 1. Exit codes 64 (usage) and 78 (configuration)
 # need a human: tried again every 60 seconds, and at once on HUP. TERM stops
-# the daemon and then this script; HUP is passed on. The daemon's output goes
-# to DIR/log/NAME.log, 10 MiB of it, with four older ones beside it; its id to
-# DIR/run/NAME.child.pid. Should this script be killed, the daemon gets TERM.
+# the daemon and then this script; HUP is passed on. The daemon knows the
+# variables of DIR/environment. Its output goes to DIR/log/NAME.log, 10 MiB of
+# it, with four older ones beside it; its id to DIR/run/NAME.child.pid. Should
+# this script be killed, the daemon gets TERM.
 set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -140,6 +141,7 @@ main() {
 	shift 2
 	choose_user "$DIR"
 	AS_USER=() # this script already runs as that user
+	load_environment "$DIR/environment"
 	trap on_term TERM INT
 	trap on_hup HUP
 	exec 3> >(write_log)

@@ -72,7 +72,8 @@ struct plan *plan_load(const char *config_file,
 		return NULL;
 	}
 	plan->users = 1;
-	if (pipeline_set_read(plan->config.pipelines_dir, &plan->set, err)) {
+	if (config_need_broker(&plan->config, err) &&
+		pipeline_set_read(plan->config.pipelines_dir, &plan->set, err)) {
 		if (list_datasets(plan, err))
 			return plan;
 	} else

@@ -268,10 +268,25 @@ create table meta.care (
 	finished      bigint not null default 0,
 	reported      bigint not null default 0,
 	reported_at   timestamptz,
+	report_ms     bigint not null default 0,
 	rejects       bigint not null default 0, -- since rejects_since
 	rejects_since timestamptz,
 	rejects_told  timestamptz
 ) with (fillfactor = 50);
+
+-- The last run of each report; rows and written_at are those of the last that
+-- succeeded.
+create table meta.report (
+	pipeline   text not null,
+	report     text not null,
+	file       text not null,
+	rows       bigint,
+	ms         bigint not null,
+	written_at timestamptz,
+	tried_at   timestamptz not null,
+	error      text,
+	primary key (pipeline, report)
+);
 
 create table meta.schema_version (
 	version    integer primary key,
@@ -593,7 +608,7 @@ grant usage on schema meta, raw, modelled to sluice_loader;
 grant select, insert, update, delete
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.reject,
 	meta.message, meta.attempt, meta.tally, meta.model_run, meta.test_result,
-	meta.test_failure, meta.news, meta.care
+	meta.test_failure, meta.news, meta.care, meta.report
 	to sluice_loader;
 grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
@@ -610,7 +625,7 @@ grant usage on schema meta, raw, modelled to sluice_reader;
 grant select
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.attempt,
 	meta.dataset, meta.delta_dropped, meta.tally, meta.model, meta.model_run, meta.test_result,
-	meta.test_failure, meta.news, meta.care, meta.schema_version
+	meta.test_failure, meta.news, meta.care, meta.report, meta.schema_version
 	to sluice_reader;
 grant select (reject_id, source_id, dataset, lo, hi, item, record_no, line, col,
 	code, field, detail, stage, load_id, rejected_at, resolved_by)

@@ -15,6 +15,7 @@ cat >"$work/daemon" <<'END'
 #!/usr/bin/env bash
 echo "start $$" >>"$2/tick"
 echo "behaves: $1"
+[ -z "${TOKEN:-}" ] || echo "knows: $TOKEN, $HOME"
 case $1 in
 crash) exit 3 ;;
 misconfigured) [ -e "$2/mended" ] || exit 78 ;;
@@ -57,8 +58,13 @@ started() { # TIMES
 	[ "$(starts)" -ge "$1" ]
 }
 
+printf '# tokens\nTOKEN=a b=c "d"\nHOME=/elsewhere\n2X=1\nrm -rf x=y\nTOKEN=2' \
+	>"$work/environment"
 begin crash
 check_true "a daemon that dies is started again" wait_for 30 started 3
+check_true "it knows what stands in the file environment, HOME is its own" \
+	has "$log" "knows: a b=c \"d\", $HOME"
+rm "$work/environment"
 check_true "the pauses grow" has "$log" 'code 3: again in 2 s'
 kill "$supervisor"
 check_true "the supervisor ends while it pauses" wait_for 10 gone "$supervisor"

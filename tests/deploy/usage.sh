@@ -17,11 +17,15 @@ wrong --destroy-rabbitmq --no-sample
 wrong status now
 wrong drop one two
 wrong logs -f
-wrong deploy
+wrong deploy destroy
+wrong deploy --fast
+wrong --deploy deploy-rabbitmq
+wrong destroy --no-sample
+wrong deploy-sqlite
 wrong ''
 
 check "help is no error" "$(code_of "$run" help)" 0
-for verb in deploy-rabbitmq destroy-rabbitmq status console psql drop logs \
+for verb in deploy destroy, deploy-rabbitmq status console psql drop logs \
 	sluice test help; do
 	check_true "help names $verb" grep -qE "^  $verb " "$work/said"
 done

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""on_terminal.py COLUMNS[,COLUMNS...] COMMAND... - runs it on a terminal.
+"""on_terminal.py COLUMNS[,COLUMNS...] [--when TEXT] COMMAND... - on a terminal.
 
 The window has the first width, and the next one each time something was shown
-in between. What is typed comes from standard input; what the command shows
-goes to standard output, byte for byte. Its exit code is ours.
+in between. What is typed comes from standard input, at once or when the text
+was shown; what the command shows goes to standard output, byte for byte. Its
+exit code is ours.
 """
 import fcntl
 import os
@@ -20,6 +21,9 @@ def resize(fd, columns):
 
 def main():
     widths = [int(width) for width in sys.argv[1].split(",")]
+    command, when = sys.argv[2:], b""
+    if command[0] == "--when":
+        when, command = os.fsencode(command[1]), command[2:]
     typed = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
     master, slave = pty.openpty()
     resize(slave, widths.pop(0))
@@ -27,10 +31,13 @@ def main():
     if pid == 0:
         os.close(master)
         os.login_tty(slave)
-        os.execvp(sys.argv[2], sys.argv[2:])
+        os.execvp(command[0], command)
     os.close(slave)
-    os.write(master, typed)
+    all_shown = b""
     while True:
+        if typed and when in all_shown:
+            os.write(master, typed)
+            typed = b""
         try:
             shown = os.read(master, 65536)
         except OSError:
@@ -38,6 +45,7 @@ def main():
         if not shown:
             break
         sys.stdout.buffer.write(shown)
+        all_shown += shown
         if widths:
             resize(master, widths.pop(0))
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -377,6 +377,29 @@ static const struct refusal refusals[] = {
 		"p.yaml:9:34: \"b\" is not a JSON Pointer", "" },
 	{ EACH "{ at: /a, with: { id: '' } }]\n",
 		"p.yaml:9:34: the whole record fits", "" },
+	/* reports */
+	{ WHOLE "reports: [ { file: t.pdf, model: m } ]\n",
+		"p.yaml:9:20: \"t.pdf\" is not a report's file", ".html" },
+	{ WHOLE "reports: [ { file: ../t.csv, model: m } ]\n",
+		"p.yaml:9:20: \"../t.csv\" is not a report's file", "" },
+	{ WHOLE "reports: [ { file: .csv, model: m } ]\n",
+		"p.yaml:9:20: \".csv\" is not a report's file", "" },
+	{ WHOLE "reports: [ { file: t.csv } ]\n",
+		"p.yaml:9:12: a report needs one of", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m, table: raw.t } ]\n",
+		"p.yaml:9:12: a report needs one of", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m, chart: { x: a, y: b } } ]"
+		"\n", "p.yaml:9:44: only an .html report", "" },
+	{ WHOLE "reports: [ { file: t.html, model: m, chart: { x: a } } ]\n",
+		"p.yaml:9:45: the key \"y\" is missing", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m, order: [-a b] } ]\n",
+		"p.yaml:9:45: \"a b\" is not a name", "" },
+	{ WHOLE "reports: [ { file: t.csv, model: m }, { file: t.json, "
+		"model: m } ]\n", "p.yaml:9:39: another report is named \"t\"",
+		"" },
+	{ WHOLE "reports: [ { file: t.csv, model: m }, { file: t.html, "
+		"model: m, name: u, order: [a, -b], "
+		"chart: { x: a, y: b, kind: line } } ]\n", "", "" },
 	/* models, tests */
 	{ WHOLE "models: a\n", "p.yaml:9:9: this must be a list", "" },
 	{ WHOLE "models: [a, a]\n", "p.yaml:9:13: the model \"a\"", "" },

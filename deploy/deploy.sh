@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# rabbitmq.sh - the verbs deploy-rabbitmq and destroy-rabbitmq of run.sh:
-# private servers, schema and topology, both daemons, the sample, a terminal.
+# deploy.sh - the verbs deploy, deploy-rabbitmq and destroy of run.sh: private
+# servers, schema and topology, the sample, a terminal. With BROKER=no that is
+# PostgreSQL alone, and files are loaded by hand; else RabbitMQ and both daemons
+# besides. A clone holds one deployment; each verb makes the other's its own.
 
 # What runs, and what the quick tests need.
 build_release() {
@@ -62,6 +64,13 @@ drop_sample() { # DIR
 	printf 'events/%s\n' "${said##*/}"
 }
 
+# Both files, for who loads them by hand.
+drop_samples() { # DIR
+	drop_sample "$1" >/dev/null
+	sluice "$1" drop --dataset orgs "$APP/$ORGS_SAMPLE" >/dev/null ||
+		die $? "cannot drop the sample of organisations"
+}
+
 source_complete() { # DIR NAME
 	[ "$(ask "$1" "select count(*) from meta.source
 		where name = '$2' and completed_at is not null")" = 1 ]
@@ -69,6 +78,11 @@ source_complete() { # DIR NAME
 
 load_sample() { # DIR
 	local name
+	if [ $BROKER = no ]; then
+		drop_samples "$1"
+		sluice "$1" load events || die $? "the sample cannot be loaded"
+		return
+	fi
 	name=$(drop_sample "$1")
 	wait_for 60 source_complete "$1" "$name" && return
 	sluice "$1" status >&2 || true
@@ -82,14 +96,25 @@ tested_build() {
 	cat -- "$RELEASE"/bin/* | sha256sum
 }
 
+# Where it says what was tested, with a broker or without.
+tested_file() {
+	printf '%s/run/tested.%s\n' "$VAR" "$BROKER"
+}
+
+# The servers of a folder, as this deployment has them.
+start_servers() { # DIR ARGS...
+	[ $BROKER = yes ] || set -- "$@" --no-broker
+	native start "$@"
+}
+
 # Once for a build: they have passed for what is here already.
 quick_tests() {
-	[ "$(tested_build)" != "$(cat -- "$VAR/run/tested" 2>/dev/null)" ] ||
+	[ "$(tested_build)" != "$(cat -- "$(tested_file)" 2>/dev/null)" ] ||
 		return 0
 	say "quick tests: units"
-	place_settings "$VAR/smoke/raw_data"
+	place_settings "$VAR/smoke/raw_data" "$VAR/smoke/output"
 	trap smoke_end EXIT
-	native start "$VAR/smoke" --fast --no-wait
+	start_servers "$VAR/smoke" --fast --no-wait
 	quick_units
 	say "quick tests: a load of the sample"
 	smoke_load
@@ -109,13 +134,15 @@ quick_units() {
 
 smoke_load() {
 	local rows want
-	native start "$VAR/smoke"
+	start_servers "$VAR/smoke"
 	sluice "$VAR/smoke" apply >/dev/null ||
 		die 1 "sluice apply fails on fresh servers: nothing is deployed"
 	make_folder 0755 "$VAR/smoke/raw_data"
 	make_folder 0755 "$VAR/smoke/raw_data/events"
-	"$ROOT/deploy/daemons.sh" start "$VAR/smoke" "$BIN"
-	load_sample "$VAR/smoke"
+	make_folder 0755 "$VAR/smoke/raw_data/orgs"
+	[ $BROKER = no ] ||
+		"$ROOT/deploy/daemons.sh" start "$VAR/smoke" "$BIN"
+	load_sample "$VAR/smoke" >/dev/null
 	rows=$(ask "$VAR/smoke" 'select count(*) from modelled.fact_events')
 	want=$(($(wc -l <"$ROOT/tests/data/expected_fact_events.csv") - 1))
 	[ "$rows" = "$want" ] ||
@@ -132,7 +159,9 @@ smoke_end() {
 # -- deploy ------------------------------------------------------------------------
 
 verb_deploy() {
-	"$ROOT/deploy/packages.sh" install build run
+	local sets=(build run)
+	[ $BROKER = no ] || sets+=(broker)
+	"$ROOT/deploy/packages.sh" install "${sets[@]}"
 	build_release
 	place_make
 	app_renew
@@ -142,23 +171,55 @@ verb_deploy() {
 	show_deployment
 }
 
+on_terminal() {
+	[ -t 0 ] && [ -t 1 ] && [ -n "${TERM:-}" ] && [ "$TERM" != dumb ]
+}
+
 # Only where nothing was ever loaded: a second deployment, or the one after a
-# reboot, adds no rows to anybody's data.
+# reboot, adds no rows to anybody's data. Who has the console above psql loads
+# the sample there, all of it or a day.
 first_sample() {
 	[ "$(ask "$VAR" 'select count(*) from meta.source')" = 0 ] || return 0
+	if [ $BROKER = no ] && on_terminal; then
+		raw_is_empty || return 0
+		say "dropping the sample into raw_data/: load it at the console"
+		drop_samples "$VAR"
+		return
+	fi
 	say "dropping the sample into raw_data/events/"
 	load_sample "$VAR"
 }
 
+raw_is_empty() {
+	[ -z "$(find "$RAW" ! -type d -print -quit)" ]
+}
+
 start_everything() {
+	leave_broker
 	say "servers: starting what does not run"
-	place_settings "$RAW"
-	native start "$VAR"
+	place_settings "$RAW" "$OUT"
+	start_servers "$VAR"
 	[ "${TESTED:-no}" = no ] ||
-		tested_build | write_file 0644 "$VAR/run/tested"
+		tested_build | write_file 0644 "$(tested_file)"
 	sluice "$VAR" apply
+	[ $BROKER = yes ] || return 0
 	reload_changed
 	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN"
+}
+
+# From one kind to the other: the console is another one, and daemons would
+# take the files away. What the broker and they hold stays.
+leave_broker() {
+	deployed || return 0
+	if [ $BROKER = yes ]; then
+		[ ! -e "$VAR/run/no-broker" ] || close_terminal
+		return 0
+	fi
+	[ ! -e "$VAR/run/no-broker" ] || return 0
+	say "stopping RabbitMQ and the daemons: ./run.sh deploy-rabbitmq goes on with what they hold"
+	close_terminal
+	"$ROOT/deploy/daemons.sh" stop "$VAR" ||
+		die "$EX_SERVER" "the daemons of $VAR do not stop"
 }
 
 # Daemons that run already know the pipelines of then.
@@ -174,9 +235,15 @@ reload_changed() {
 show_deployment() {
 	say "modelled.fact_events:"
 	psql_reader "$VAR" -X -c 'table modelled.fact_events order by 1, 2, 3'
-	say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
-		"./run.sh status, console, psql, logs; ./run.sh destroy-rabbitmq ends it."
-	if [ -t 0 ] && [ -t 1 ] && [ -n "${TERM:-}" ] && [ "$TERM" != dumb ]; then
+	if [ $BROKER = yes ]; then
+		say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
+			"./run.sh status, console, psql, logs; ./run.sh destroy-rabbitmq ends it."
+	else
+		say "Put JSON files into $ROOT/raw_data/events/, load them with ./run.sh console" \
+			"(or ./run.sh sluice load events) and look: ./run.sh status, psql;" \
+			"./run.sh destroy ends it."
+	fi
+	if on_terminal; then
 		open_terminal
 	fi
 }
@@ -219,6 +286,7 @@ verb_destroy() {
 	stop_folder "$VAR"
 	remove_linked "$ROOT/var" "$VAR"
 	remove_raw
+	remove_reports
 	rm -rf -- "$STORE/app"
 	rmdir -- "$STORE" /var/lib/sluice 2>/dev/null || true
 	say "destroyed: nothing of it runs, var/ is gone"
@@ -241,7 +309,8 @@ remove_linked() { # PATH TARGET
 raw_is_ours() {
 	local file
 	while IFS= read -r -d '' file; do
-		cmp -s -- "$file" "$ROOT/$SAMPLE" || return 1
+		cmp -s -- "$file" "$ROOT/$SAMPLE" ||
+			cmp -s -- "$file" "$ROOT/$ORGS_SAMPLE" || return 1
 	done < <(find "$RAW" ! -type d -print0)
 }
 
@@ -251,6 +320,15 @@ remove_raw() {
 		remove_linked "$ROOT/raw_data" "$RAW"
 	else
 		say "kept: $RAW holds files of yours (--yes removes them too)"
+	fi
+}
+
+remove_reports() {
+	[ -d "$OUT" ] || { rm -f -- "$ROOT/output"; return; }
+	if [ "$YES" = yes ] || [ -z "$(ls -A -- "$OUT")" ]; then
+		remove_linked "$ROOT/output" "$OUT"
+	else
+		say "kept: $OUT holds reports (--yes removes them too)"
 	fi
 }
 
