@@ -51,8 +51,8 @@ static bool list_names(const struct files *files, struct buf *out,
 	return ok;
 }
 
-static bool refuse_names(const struct pipeline_set *set, const char *what,
-	const char *name, struct err *err)
+static bool refuse_dataset(const struct pipeline_set *set, const char *name,
+	struct err *err)
 {
 	struct files all = { 0 };
 	struct buf names = { 0 };
@@ -60,26 +60,56 @@ static bool refuse_names(const struct pipeline_set *set, const char *what,
 	for (size_t i = 0; i < set->count; i++)
 		add_datasets(&all, &set->pipelines[i], NULL);
 	if (list_names(&all, &names, err))
-		(void)err_stop(err, EXIT_USAGE,
-			"no %s %s; there is: %s", what, name,
-			names.data != NULL ? names.data : "nothing");
+		(void)err_stop(err, EXIT_USAGE, "no dataset %s; there is: %s",
+			name, names.data != NULL ? names.data : "nothing");
 	buf_clear(&names);
 	return false;
 }
 
-static bool check_dates(const struct files *files, struct err *err)
+static bool refuse_pipeline(const struct pipeline_set *set, const char *name,
+	struct err *err)
 {
 	struct buf names = { 0 };
+	bool ok = true;
 
+	for (size_t i = 0; ok && i < set->count; i++)
+		ok = buf_printf(&names, err, "%s%s", i > 0 ? ", " : "",
+			set->pipelines[i].name);
+	if (ok)
+		(void)err_stop(err, EXIT_USAGE, "no pipeline %s; there is: %s",
+			name, names.data != NULL ? names.data : "nothing");
+	buf_clear(&names);
+	return false;
+}
+
+static bool refuse_date(const struct files *files,
+	const struct pipeline_set *set, struct err *err)
+{
+	struct files all = { 0 }, dated = { 0 };
+	struct buf names = { 0 }, others = { 0 };
+
+	for (size_t i = 0; i < set->count; i++)
+		add_datasets(&all, &set->pipelines[i], NULL);
+	for (size_t i = 0; i < all.dataset_count; i++)
+		if (all.datasets[i]->date != COLUMN_NONE)
+			dated.datasets[dated.dataset_count++] = all.datasets[i];
+	if (list_names(files, &names, err) && list_names(&dated, &others, err))
+		(void)err_stop(err, EXIT_USAGE, "%s: no `date:` column in the "
+			"pipeline file, so no day can be asked for; it can of: "
+			"%s", names.data != NULL ? names.data : "",
+			others.data != NULL ? others.data : "nothing");
+	buf_clear(&names);
+	buf_clear(&others);
+	return false;
+}
+
+static bool check_dates(const struct files *files,
+	const struct pipeline_set *set, struct err *err)
+{
 	for (size_t i = 0; i < files->dataset_count; i++)
 		if (files->datasets[i]->date != COLUMN_NONE)
 			return true;
-	if (list_names(files, &names, err))
-		(void)err_stop(err, EXIT_USAGE, "%s: no `date:` column in the "
-			"pipeline file, so no day can be asked for",
-			names.data != NULL ? names.data : "");
-	buf_clear(&names);
-	return false;
+	return refuse_date(files, set, err);
 }
 
 bool files_choose(struct files *files, const struct config *config,
@@ -88,18 +118,18 @@ bool files_choose(struct files *files, const struct config *config,
 {
 	*files = (struct files){ .config = config };
 	if (pipeline != NULL && pipeline_find(set, pipeline) == NULL)
-		return refuse_names(set, "pipeline", pipeline, err);
+		return refuse_pipeline(set, pipeline, err);
 	for (size_t i = 0; i < set->count; i++)
 		if (pipeline == NULL ||
 			strcmp(set->pipelines[i].name, pipeline) == 0)
 			add_datasets(files, &set->pipelines[i], dataset);
 	if (dataset != NULL && files->dataset_count == 0)
-		return refuse_names(set, "dataset", dataset, err);
+		return refuse_dataset(set, dataset, err);
 	if (dataset != NULL && files->dataset_count > 1)
 		return err_stop(err, EXIT_USAGE, "there are %zu datasets %s: "
 			"say <pipeline>.%s", files->dataset_count, dataset,
 			dataset);
-	return !dated || check_dates(files, err);
+	return !dated || check_dates(files, set, err);
 }
 
 /* -- files -------------------------------------------------------------- */

@@ -25,7 +25,7 @@ wrong deploy-sqlite
 wrong ''
 
 check "help is no error" "$(code_of "$run" help)" 0
-for verb in deploy destroy, deploy-rabbitmq status console psql drop logs \
+for verb in deploy 'destroy,' deploy-rabbitmq status console psql drop logs \
 	sluice test help; do
 	check_true "help names $verb" grep -qE "^  $verb " "$work/said"
 done

@@ -110,12 +110,20 @@ check "and the summary follows" "$(grep -c '60000 unchanged' "$work/shown")" 1
 check "no bar where no terminal is" \
 	"$("$bin/sluice" load events --dry-run 2>&1 | grep -c $'[\r\x1b]')" 0
 
-check "30 February" "$(usage events --date 2020-02-30)" 64
-check_has "says what a day is" "$(cat "$work/err")" 'such as 2024-02-29'
-check "unknown pipeline" "$(usage nowhere)" 64
-check_has "says which there are" "$(cat "$work/err")" 'events.events, events.orgs'
-check "a dataset without a date" "$(usage --dataset orgs --date 2024-01-01)" 64
-check_has "says so" "$(cat "$work/err")" 'no `date:` column'
+refused() { # CLAIM PART ARGS...: code 64 and one line that has PART
+	local claim=$1 part=$2
+	shift 2
+	check "$claim" "$(usage "$@") $(wc -l <"$work/err")" "64 1"
+	check_has "$claim: says what is allowed" "$(cat "$work/err")" "$part"
+}
+refused "30 February" 'such as 2024-02-29, not "2020-02-30"' events --date 2020-02-30
+refused "a month of one digit" 'such as 2024-02-29' events --date 2024-2-03
+refused "no day at all" 'such as 2024-02-29' events --from today --to 2024-01-01
+refused "unknown pipeline" 'no pipeline nowhere; there is: events, ' nowhere
+refused "unknown dataset" 'events.events, events.orgs' --dataset nothing
+refused "a dataset without a date" 'no `date:` column' \
+	--dataset orgs --date 2024-01-01
+check_has "and which have one" "$(cat "$work/err")" 'it can of: events.events'
 check "half a range" "$(usage events --from 2024-01-01)" 64
 check "backwards" "$(usage events --from 2024-01-02 --to 2024-01-01)" 64
 check "day and all" "$(usage events --date 2024-01-01 --all)" 64
