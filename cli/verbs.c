@@ -17,6 +17,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_reconcile,
 	&cmd_drop,
 	&cmd_load,
+	&cmd_infer,
 	&cmd_console,
 	&cmd_models,
 	&cmd_test_data,

@@ -1,11 +1,15 @@
 /* cli.c - operations of cli/. */
+#include "cli/infer.h"
 #include "cli/output.h"
 #include "cli/topology.h"
 #include "cli/urls.h"
 #include "memory.h"
+#include "tests/support/pieces.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool do_output(struct err *err)
 {
@@ -57,7 +61,49 @@ static bool do_topology(struct err *err)
 	return ok;
 }
 
+static const char two[] = "[{\"id\":1,\"a\":{\"b\":\"x\",\"c\":[1]},"
+	"\"at\":\"2020-01-01\"},\n{\"id\":2,\"a\":null,\"n\\u0061\":1.5}]";
+
+static bool infer_from(const struct sample *sample, struct buf *text,
+	struct err *err)
+{
+	struct infer infer = { 0 };
+	struct pipeline pipeline = { 0 };
+	struct infer_diff diff = { 0 };
+	bool ok = infer_choose(&infer, sample, "memory", err) &&
+		infer_write(&infer, "tried", text, err) &&
+		pipeline_parse(text->data, text->len, "p", &pipeline, err) &&
+		infer_compare(&pipeline.datasets[0], sample, &diff, err);
+
+	infer_diff_clear(&diff);
+	pipeline_clear(&pipeline);
+	infer_clear(&infer);
+	return ok;
+}
+
+static bool do_infer(struct err *err)
+{
+	const int fd = pieces_file(two, sizeof(two) - 1);
+	struct sample sample = { 0 };
+	struct buf text = { 0 };
+	char path[64];
+	const char *files[] = { path };
+	bool ok;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ok = sample_init(&sample, files, err) &&
+		sample_files(&sample, 1, 1000, err) &&
+		infer_from(&sample, &text, err);
+	if (ok)
+		memory_note(text.data, text.len);
+	buf_clear(&text);
+	sample_clear(&sample);
+	(void)close(fd);
+	return ok;
+}
+
 const struct operation cli_operations[] = {
+	{ "infer", do_infer },
 	{ "output", do_output },
 	{ "topology", do_topology },
 	{ NULL, NULL },

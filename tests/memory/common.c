@@ -7,14 +7,17 @@
 #include "common/hash.h"
 #include "common/json.h"
 #include "common/options.h"
+#include "common/pointer.h"
 #include "common/pipeline.h"
 #include "common/queue.h"
 #include "common/rowmap.h"
 #include "common/sqlite.h"
+#include "common/table_rows.h"
 #include "common/units.h"
 #include "memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -323,6 +326,45 @@ static bool do_envelope(struct err *err)
 	return ok;
 }
 
+/* -- tables and pointers ------------------------------------------------ */
+
+/* HTML is left out: what libxml2 does without memory is its own affair. */
+static bool do_tables(struct err *err)
+{
+	static const char csv[] = "a,b\n1,\"x\n\"\"\"\n2\n";
+	static const char arrays[] = "[[\"a\",\"\\u0062\"],[1,{\"x\":2}],[3]]";
+	const struct table_options by_line = { .format = TABLE_CSV };
+	const struct table_options by_array = { .format = TABLE_ARRAYS };
+	struct table_report report;
+	struct buf lines = { 0 };
+	const bool ok = table_to_ndjson(&by_line, csv, sizeof(csv) - 1,
+			       table_write_buf, &lines, &report, err) &&
+		table_to_ndjson(&by_array, arrays, sizeof(arrays) - 1,
+			table_write_buf, &lines, &report, err);
+
+	if (ok)
+		memory_note(lines.data, lines.len);
+	buf_clear(&lines);
+	return ok;
+}
+
+static bool do_pointer(struct err *err)
+{
+	static const char text[] = "{\"\\u0061\":[1,{\"b~\":true}]}";
+	char *steps[POINTER_STEPS_MAX];
+	struct pointer_span span;
+	size_t count = 0;
+	const bool ok = pointer_parse("/a/1/b~0", steps, &count, err) &&
+		pointer_slice(text, sizeof(text) - 1, steps, count, &span,
+			err);
+
+	for (size_t i = 0; i < count; i++)
+		free(steps[i]);
+	if (ok)
+		memory_note(text + span.start, span.len);
+	return ok;
+}
+
 const struct operation common_operations[] = {
 	{ "buf", do_buf },
 	{ "hash", do_hash },
@@ -336,6 +378,8 @@ const struct operation common_operations[] = {
 	{ "help", do_help },
 	{ "sql", do_sql },
 	{ "sqlite", do_sqlite },
+	{ "tables", do_tables },
+	{ "pointer", do_pointer },
 	{ "rowmap", do_rowmap },
 	{ "envelope", do_envelope },
 	{ NULL, NULL },
