@@ -164,13 +164,16 @@ static void show_load(const struct status *status)
 		db_int(load, 0, LOAD_REJECTED));
 }
 
-static bool show(const struct status *status, struct err *err)
+static bool show(struct status *status, struct err *err)
 {
 	show_server("PostgreSQL", &status->database);
-	if (status->has_broker)
+	if (status->has_broker) {
 		show_server("RabbitMQ", &status->broker);
-	else
+		status_show_daemon("producer", &status->producer);
+		status_show_daemon("consumer", &status->consumer);
+	} else {
 		output_line("RabbitMQ    none here (broker: false)");
+	}
 	output_line("%s", "");
 	if (status->has_broker) {
 		if (!show_queues(status, err))
@@ -308,7 +311,7 @@ static void put_loaded(struct json *root, const struct status *status)
 	put_load(root, status->load);
 }
 
-static bool print_json(const struct status *status, struct err *err)
+static bool print_json(struct status *status, struct err *err)
 {
 	struct json *root = json_object();
 	const bool asked = status->load != NULL;
@@ -322,6 +325,10 @@ static bool print_json(const struct status *status, struct err *err)
 		put_server(root, "broker", &status->broker);
 	else
 		json_put_null(root, "broker");
+	if (status->has_broker) {
+		status_put_daemon(root, "producer", &status->producer);
+		status_put_daemon(root, "consumer", &status->consumer);
+	}
 	put_queues(json_put_array(root, "queues"), status);
 	put_datasets(json_put_array(root, "datasets"), status);
 	object = json_put_object(root, "sources");
@@ -369,6 +376,9 @@ const struct cmd cmd_status = {
 	.help =
 "One screen:\n"
 "  servers    reachable or why not, version, address\n"
+"  producer,  whether each does its work, or what keeps it from it: a server\n"
+"  consumer   that is away, a full queue or disk, a dataset whose table takes\n"
+"             nothing (asked at producer_http and consumer_http)\n"
 "  queues     of each pipeline and of its dead letters: messages ready, who\n"
 "             consumes\n"
 "  datasets   files waiting in the folder, files there whose names are not\n"
@@ -385,7 +395,8 @@ const struct cmd cmd_status = {
 "  last load  the consumer's latest transaction that had records\n"
 "\n"
 "--json: time; database and broker {reachable, address, version, error}\n"
-"(broker is null where the settings say there is none);\n"
+"(broker is null where the settings say there is none); producer and\n"
+"consumer {http, answers, ready, reasons[]};\n"
 "queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
 "{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
 "master_rows, delta_rows, unknown_keys}; sources {waiting,\n"

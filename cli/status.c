@@ -315,6 +315,10 @@ bool status_gather(const struct config *config, struct status *status,
 	if (config->broker)
 		ask_broker(config, status);
 	ask_database(config, status);
+	if (config->broker) {
+		status_ask_daemon(&status->producer, config->producer_http);
+		status_ask_daemon(&status->consumer, config->consumer_http);
+	}
 	return true;
 }
 
@@ -323,6 +327,8 @@ void status_clear(struct status *status)
 	db_result_free(status->reject_codes);
 	db_result_free(status->stale);
 	db_result_free(status->load);
+	status_clear_daemon(&status->producer);
+	status_clear_daemon(&status->consumer);
 	free(status->queues);
 	free(status->datasets);
 	pipeline_set_clear(&status->set);

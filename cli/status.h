@@ -5,6 +5,7 @@
 #include "cli/folders.h"
 #include "common/config.h"
 #include "common/db.h"
+#include "common/json.h"
 #include "common/pipeline.h"
 
 struct status_server {
@@ -32,11 +33,20 @@ struct status_dataset {
 	int64_t unknown_keys;
 };
 
+/* What a daemon says at its HTTP port. */
+struct status_daemon {
+	const char *address;
+	bool there, ready;
+	struct buf text; /* a line for each reason why not */
+	struct err err;  /* why it is not known */
+};
+
 struct status {
 	struct pipeline_set set;
 	struct status_server database;
 	bool has_broker; /* false: the settings say there is none */
 	struct status_server broker;
+	struct status_daemon producer, consumer;
 	struct status_queue *queues;
 	size_t queue_count;
 	struct status_dataset *datasets;
@@ -60,6 +70,17 @@ enum { LOAD_ID, LOAD_AT, LOAD_SECS, LOAD_MS, LOAD_MESSAGES, LOAD_DUPLICATES,
 bool status_gather(const struct config *config, struct status *status,
 	struct err *err) MUST_CHECK;
 void status_clear(struct status *status);
+
+/* -- status_daemons.c: one of the two ----------------------------------- */
+
+void status_ask_daemon(struct status_daemon *daemon, const char *address);
+void status_clear_daemon(struct status_daemon *daemon);
+/* These cut its lines: one of them, once. */
+void status_show_daemon(const char *name, struct status_daemon *daemon);
+void status_put_daemon(struct json *root, const char *name,
+	struct status_daemon *daemon);
+
+/* -- the whole ----------------------------------------------------------- */
 
 /* Files and claims over all datasets; -1 where one may not be read. */
 int64_t status_waiting(const struct status *status);

@@ -95,6 +95,9 @@ struct config {
 	int64_t data_tests_every_secs; /* at most; 0: never by themselves */
 	int64_t reports_every_secs;    /* at most */
 
+	/* health */
+	char *producer_http, *consumer_http; /* ADDRESS:PORT, or "" */
+
 	/* logs */
 	enum log_level log_level;
 	enum log_format log_format;

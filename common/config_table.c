@@ -254,6 +254,15 @@ static const struct setting settings[] = {
 			"dropped is loaded, at most this often, and at most a "
 			"tenth of the time" },
 
+	{ .section = "Health",
+		.name = "producer_http", TEXT, AT(producer_http),
+		.preset = "127.0.0.1:9464",
+		.help = "ADDRESS:PORT at which the producer answers /healthz "
+			"and /readyz; empty: nowhere" },
+	{ .name = "consumer_http", TEXT, AT(consumer_http),
+		.preset = "127.0.0.1:9465",
+		.help = "the same of the consumer" },
+
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),
 		.preset = "info", .reload = true,

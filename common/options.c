@@ -13,6 +13,7 @@ static const struct option {
 	{ "--set", "NAME=VALUE", NULL, "one setting; may be repeated" },
 	{ "--log-level", "LEVEL", "log_level", "error, warn, info or debug" },
 	{ "--log-format", "FORMAT", "log_format", "logfmt or json" },
+	{ "--health", NULL, NULL, "ask the one that runs; exit code 0: all well" },
 	{ "--version", NULL, NULL, "say which version this is" },
 	{ "--help", NULL, NULL, "say this" },
 };
@@ -74,6 +75,7 @@ static bool take(struct options *options, const struct option *option,
 	if (strcmp(option->name, "--config") == 0)
 		options->config_file = value;
 	options->version |= strcmp(option->name, "--version") == 0;
+	options->health |= strcmp(option->name, "--health") == 0;
 	options->help |= strcmp(option->name, "--help") == 0;
 	return true;
 }

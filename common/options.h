@@ -11,6 +11,7 @@ struct options {
 	struct config_flag flags[OPTIONS_FLAGS_MAX + 1]; /* for config_load */
 	bool help;
 	bool version;
+	bool health; /* ask the daemon that runs */
 };
 
 /* Reads argv, which is cut at the "=" of --set NAME=VALUE and must outlive the

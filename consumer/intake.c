@@ -1,6 +1,7 @@
 /* intake.c - the thread that owns the AMQP connection. */
 #include "consumer/intake.h"
 #include "common/backoff.h"
+#include "common/health.h"
 #include "common/broker.h"
 #include "common/clock.h"
 #include "common/mutation.h"
@@ -475,6 +476,7 @@ static int heartbeat_ms(const struct intake *intake)
 
 static void complain_missing(struct intake *intake)
 {
+	health_down("queues", "some are missing: run `sluice apply`");
 	if (!log_repeat_due(&intake->missing))
 		return;
 	for (size_t i = 0; i < intake->queue_count; i++)
@@ -533,7 +535,9 @@ static bool subscribe(struct intake *intake, struct err *err)
 		return false;
 	if (missing > 0)
 		complain_missing(intake);
-	else if (log_repeat_clear(&intake->missing) > 0)
+	else
+		health_up("queues");
+	if (missing == 0 && log_repeat_clear(&intake->missing) > 0)
 		LOG(LOG_INFO, "queues_found",
 			LOG_U("queues", intake->queue_count));
 	intake->look_ms = clock_now_ms() + LOOK_MS;
@@ -625,6 +629,7 @@ static bool wanted(const struct intake *intake)
 
 static void recovered(struct intake *intake)
 {
+	health_up("broker");
 	if (intake->complained || intake->connected_ms == 0)
 		LOG(LOG_INFO, "broker_connected",
 			LOG_S("host", intake->config->broker_host),
@@ -699,6 +704,7 @@ static void fail(struct intake *intake, const struct err *err)
 		queue_close(intake->notes);
 		return;
 	}
+	health_down("broker", err->text);
 	if (log_repeat_due_for(&intake->trouble, err->text)) {
 		intake->complained = true;
 		log_err(err->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,

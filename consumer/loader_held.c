@@ -2,12 +2,24 @@
  * others are loaded. */
 #include "consumer/loader_private.h"
 #include "common/clock.h"
+#include "common/health.h"
 #include "consumer/derive.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define TRY_LOCK_MS 1000 /* a try of a held dataset waits for a lock */
+
+static void held_health(const struct held *held, const char *why)
+{
+	char part[160];
+
+	(void)snprintf(part, sizeof(part), "dataset %s", held->name);
+	if (why != NULL)
+		health_down(part, why);
+	else
+		health_up(part);
+}
 
 bool loader_hold_dataset(struct loader *loader, const struct err *why)
 {
@@ -22,6 +34,7 @@ bool loader_hold_dataset(struct loader *loader, const struct err *why)
 	if (strcmp(why->code, "42P01") == 0)
 		session_forget_partitions(&loader->session);
 	held->try_ms = clock_now_ms() + backoff_next_ms(&held->backoff);
+	held_health(held, why->text);
 	if (log_repeat_due(&held->trouble))
 		LOG(why->kind == ERR_STOP ? LOG_ERROR : LOG_WARN,
 			"dataset_waits", LOG_S("dataset", held->name),
@@ -95,6 +108,7 @@ static bool release(struct loader *loader, struct held *held, struct err *err)
 {
 	bool ok = true;
 
+	held_health(held, NULL);
 	LOG(LOG_INFO, "dataset_goes_on", LOG_S("dataset", held->name),
 		LOG_U("failures", log_repeat_clear(&held->trouble)),
 		LOG_U("messages", held->count));

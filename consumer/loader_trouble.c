@@ -1,6 +1,7 @@
 /* loader_trouble.c - what went wrong, whose fault it is, who waits how long. */
 #include "consumer/loader_private.h"
 #include "common/clock.h"
+#include "common/health.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static void complain(struct loader *loader, const struct err *err)
 {
 	const bool news = is_news(loader, err);
 
+	health_down("database", err->text);
 	if (loader->trouble_since == 0)
 		loader->trouble_since = clock_now_ms();
 	if (log_repeat_due(&loader->trouble) || news)
@@ -83,6 +85,7 @@ void loader_calm(struct loader *loader)
 {
 	const uint64_t times = log_repeat_clear(&loader->trouble);
 
+	health_up("database");
 	if (times > 1)
 		LOG(LOG_INFO, "load_goes_on", LOG_U("failures", times));
 	loader->trouble_since = 0;

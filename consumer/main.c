@@ -2,6 +2,8 @@
  * threads, watches the signals. */
 #include "common/log.h"
 #include "common/options.h"
+#include "common/health.h"
+#include "common/probe.h"
 #include "consumer/intake.h"
 #include "consumer/loader.h"
 
@@ -23,6 +25,7 @@
 struct daemon {
 	struct options options;
 	struct config config;
+	struct probe *probe;
 	struct fate fate;
 	struct queue *deliveries;
 	struct intake *intake;
@@ -71,6 +74,9 @@ static bool start(struct daemon *daemon, struct err *err)
 	if (!open_signals(&daemon->signals, err) ||
 		!fate_init(&daemon->fate, err))
 		return false;
+	health_down("database", "not connected yet");
+	health_down("broker", "not connected yet");
+	daemon->probe = probe_start(config->consumer_http);
 	plan = plan_read(config, err);
 	if (plan == NULL)
 		return false;
@@ -180,6 +186,7 @@ static void stop(struct daemon *daemon)
 		fate_stop(&daemon->fate);
 	fate_leave(&daemon->fate);
 	queue_close(daemon->deliveries);
+	probe_stop(daemon->probe);
 	loader_join(daemon->loader);
 	care_join(daemon->care);
 	watchdog_stop(daemon->watchdog);
@@ -237,6 +244,11 @@ int main(int argc, char **argv)
 	if (!config_load(&daemon.config, daemon.options.config_file,
 		daemon.options.flags, &err))
 		return fail(&err);
+	if (daemon.options.health) {
+		code = probe_health(daemon.config.consumer_http);
+		config_clear(&daemon.config);
+		return code;
+	}
 	if (!config_need_broker(&daemon.config, &err)) {
 		config_clear(&daemon.config);
 		return fail(&err);

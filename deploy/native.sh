@@ -86,7 +86,7 @@ load_ports() {
 
 save_ports() {
 	local name
-	for name in database broker api dist epmd; do
+	for name in database broker api dist epmd producer consumer; do
 		[ -z "${PORT[$name]:-}" ] || printf '%s %s\n' "$name" "${PORT[$name]}"
 	done | write_file 0644 "$DIR/run/ports"
 }
@@ -100,6 +100,15 @@ settle_ports() { # NAME...
 		PORT[$name]=$(free_port "${PORT[@]}")
 		[ -z "$old" ] ||
 			say "port $old ($name) is taken by another program now: ${PORT[$name]} instead"
+	done
+	save_ports
+}
+
+# Of the daemons, which may run already: chosen once.
+daemon_ports() {
+	local name
+	for name in producer consumer; do
+		[ -n "${PORT[$name]:-}" ] || PORT[$name]=$(free_port "${PORT[@]}")
 	done
 	save_ports
 }
@@ -401,12 +410,15 @@ broker_settings() {
 	broker_port: ${PORT[broker]}
 	broker_vhost: "sluice"
 	broker_api: "http://127.0.0.1:${PORT[api]}"
+	producer_http: "127.0.0.1:${PORT[producer]}"
+	consumer_http: "127.0.0.1:${PORT[consumer]}"
 	END
 }
 
 # Lines for what is ours, but for keys that the reader has set below the line.
 write_settings() {
 	local own keys
+	daemon_ports
 	own=$(sed "1,/^$OWN_SETTINGS\$/d" "$DIR/sluice.yaml" 2>/dev/null || true)
 	keys=$(printf '%s\n' "$own" | sed -n 's/^\([a-z_]*\):.*/\1/p' | paste -sd'|')
 	{

@@ -1,6 +1,7 @@
 /* keeper_claim.c - complete files become sources, datasets in turn. */
 #include "producer/keeper_private.h"
 #include "common/clock.h"
+#include "common/health.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -230,6 +231,7 @@ static bool not_claimed(struct keeper *k, struct batch *batch,
 		*err = *why;
 		return false;
 	}
+	health_down("claims", why->text);
 	if (log_repeat_due(&k->not_claimed))
 		log_err(LOG_ERROR, "claim_failed", why);
 	k->again_ms = clock_now_ms() + KEEPER_RETRY_MS;
@@ -246,6 +248,7 @@ static bool commit(struct keeper *k, struct batch *batch, struct err *err)
 	if (!claim_commit(watch_root(k->watch), k->state, batch->claims,
 		batch->count, &why))
 		return not_claimed(k, batch, &why, err);
+	health_up("claims");
 	(void)log_repeat_clear(&k->not_claimed);
 	for (size_t i = 0; i < batch->count; i++)
 		if (ok)

@@ -1,6 +1,7 @@
 /* keeper_end.c - sources that have ended leave. */
 #include "producer/keeper_private.h"
 #include "common/clock.h"
+#include "common/health.h"
 #include "producer/report.h"
 
 #include <stdlib.h>
@@ -46,10 +47,13 @@ bool keeper_finish(struct keeper *k, struct err *err)
 			return false;
 		}
 		k->retry_ms = clock_now_ms() + KEEPER_RETRY_MS;
+		health_down("processed files", why.text);
 		if (log_repeat_due(&k->not_moved))
 			log_err(LOG_ERROR, "move_failed", &why);
-	} else
+	} else {
+		health_up("processed files");
 		(void)log_repeat_clear(&k->not_moved);
+	}
 	forget_ended(k);
 	return true;
 }

@@ -4,7 +4,9 @@
  * this one, which owns the signals. Two queues join them: claimed sources
  * one way, reports the other. */
 #include "common/log.h"
+#include "common/health.h"
 #include "common/options.h"
+#include "common/probe.h"
 #include "producer/keeper.h"
 #include "producer/publish.h"
 #include "producer/report.h"
@@ -25,6 +27,7 @@
 struct daemon {
 	const struct options *options;
 	struct plan *plan;
+	struct probe *probe;
 	struct queue *claims;  /* struct source */
 	struct queue *reports; /* struct report */
 	struct keeper *keeper;
@@ -62,6 +65,8 @@ static bool start(struct daemon *d, struct err *err)
 		LOG_S("raw_dir", config->raw_dir),
 		LOG_U("datasets", d->plan->count),
 		LOG_I("pid", getpid()));
+	health_down("broker", "not connected yet");
+	d->probe = probe_start(config->producer_http);
 	d->claims = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	d->reports = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	if (d->claims == NULL || d->reports == NULL)
@@ -162,6 +167,7 @@ static bool stop(struct daemon *d, struct err *err)
 	if (d->keeper != NULL)
 		ok = keeper_join(d->keeper, err) && ok;
 	drain(d);
+	probe_stop(d->probe);
 	plan_release(d->plan);
 	return ok;
 }
@@ -212,6 +218,20 @@ static int print_help(void)
 	return code;
 }
 
+/* --health */
+static int ask(const struct options *options)
+{
+	struct config config = { 0 };
+	struct err err = { 0 };
+	int code;
+
+	if (!config_load(&config, options->config_file, options->flags, &err))
+		return fail(&err);
+	code = probe_health(config.producer_http);
+	config_clear(&config);
+	return code;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
@@ -227,5 +247,5 @@ int main(int argc, char **argv)
 		(void)printf("sluice-producer %s\n", SLUICE_VERSION);
 		return EXIT_FINE;
 	}
-	return serve(&options);
+	return options.health ? ask(&options) : serve(&options);
 }

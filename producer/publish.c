@@ -1,6 +1,7 @@
 /* publish.c - the thread that owns the connection to RabbitMQ. */
 #include "producer/publish_private.h"
 #include "common/clock.h"
+#include "common/health.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -62,6 +63,7 @@ static bool no_connection(struct publisher *p, const char *event,
 		*err = *why;
 		return false;
 	}
+	health_down("broker", why->text);
 	if (log_repeat_due_for(&p->away, why->text)) {
 		log_err(why->kind == ERR_STOP ? LOG_ERROR : LOG_WARN, event,
 			why);
@@ -93,6 +95,8 @@ static bool connect(struct publisher *p, struct err *err)
 	if (broker == NULL)
 		return no_connection(p, "no_broker", &why, err);
 	set_broker(p, broker);
+	health_up("broker");
+	health_up("broker alarm");
 	p->blocked = false;
 	p->answered = false;
 	p->connected_ms = clock_now_ms();

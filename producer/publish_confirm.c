@@ -1,7 +1,9 @@
 /* publish_confirm.c - what the broker answers, and what the keeper hears. */
 #include "producer/publish_private.h"
 #include "common/clock.h"
+#include "common/health.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,12 +61,24 @@ static void log_published(const struct sending *sending)
 
 /* -- confirms --------------------------------------------------------- */
 
+static void lane_health(const struct lane *lane, const char *why)
+{
+	char part[128];
+
+	(void)snprintf(part, sizeof(part), "queue of %s", lane->pipeline);
+	if (why != NULL)
+		health_down(part, why);
+	else
+		health_up(part);
+}
+
 static void lane_flows(struct lane *lane)
 {
 	if (lane->flow == PROBING) {
 		lane->flow = FLOWING;
 		backoff_reset(&lane->backoff);
 	}
+	lane_health(lane, NULL);
 	if (clock_now_ms() - lane->nacked_ms > QUIET_MS &&
 		log_repeat_clear(&lane->full) > 0)
 		LOG(LOG_INFO, "queue_takes_again",
@@ -84,6 +98,8 @@ static void on_settled(struct window_item *item, enum window_fate fate,
 		lane_flows(lane);
 		return;
 	}
+	lane_health(lane, fate == WINDOW_RETURNED ? "no queue takes its "
+		"messages: run `sluice apply`" : "full; files wait");
 	if (fate == WINDOW_RETURNED && log_repeat_due(&lane->missing))
 		LOG(LOG_ERROR, "queue_missing",
 			LOG_S("pipeline", lane->pipeline),
@@ -160,12 +176,14 @@ bool publish_event(struct publisher *p, const struct broker_event *event,
 		break;
 	case BROKER_BLOCKED:
 		p->blocked = true;
+		health_down("broker alarm", event->text);
 		LOG(LOG_WARN, "blocked", LOG_S("why", event->text),
 			LOG_S("remedy", "the broker is short of memory or "
 				"disk; files wait until it is not"));
 		break;
 	case BROKER_UNBLOCKED:
 		p->blocked = false;
+		health_up("broker alarm");
 		LOG(LOG_INFO, "unblocked",
 			LOG_S("why", "the broker takes messages again"));
 		break;

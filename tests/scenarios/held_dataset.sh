@@ -57,6 +57,11 @@ check "it is said once, not at every try" \
 moved() {
 	grep -q 'event=messages_moved dataset=events.orgs' "$work/consumer.log"
 }
+status=$("$bin/sluice" --json status || true)
+check "status names the dataset that waits" \
+	"$(jq '.consumer.reasons | map(test("^dataset events.orgs: .*sluice apply")) | any' \
+		<<<"$status")" true
+check "the producer is ready meanwhile" "$(jq .producer.ready <<<"$status")" true
 check "too many to hold wait among the dead letters" \
 	"$(until_true moved && echo yes)" yes
 q 'alter table raw.orgs rename column name to organization_name'

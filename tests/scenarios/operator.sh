@@ -50,12 +50,17 @@ printf 'user = "%s:%s"\n' "$admin" "$secret" >"$work/curlrc"
 curl -sS -K "$work/curlrc" -X DELETE "$api/api/queues/s_operator/sluice.events" >/dev/null
 curl -sS -K "$work/curlrc" -X DELETE "$api/api/queues/s_operator/sluice.events.dead" >/dev/null
 rm -f "$work/curlrc"
+check_has "a daemon that does not run says nothing, and that is told" \
+	"$(exits 1 "$bin/sluice-consumer" --health)" 'does not answer'
 producer_start
 consumer_start
 drop "$top/tests/data/events_sample.json" events two.json
 until_true grep -q 'sluice apply' "$work/producer.log" || true
 check_has "the producer says what to do about the missing queue" \
 	"$(cat "$work/producer.log")" 'sluice apply'
+check_has "so does its own answer" "$(exits 1 "$bin/sluice-producer" --health)" \
+	'queue of events: no queue takes its messages'
+check_has "and the consumer's" "$(exits 1 "$bin/sluice-consumer" --health)" 'queues: '
 check "nothing was taken for sent" "$(q "$complete_sources")" 1
 "$bin/sluice" apply >>"$work/apply.log" 2>&1
 eventually "after the remedy the file loads" "$complete_sources" 2

@@ -1,0 +1,177 @@
+/* httpd.c - a small HTTP server. */
+#include "common/httpd.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CONNECTIONS 32
+#define IDLE_SECS 10
+#define CONNECTION_BYTES ((size_t)16 << 10) /* headers and all */
+
+struct httpd {
+	struct MHD_Daemon *daemon;
+	httpd_handler *handler;
+	void *context;
+};
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection,
+	struct httpd_answer *answer)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		answer->body.len, answer->body.data, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result result = MHD_NO;
+
+	if (response != NULL &&
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+			answer->type) == MHD_YES &&
+		MHD_add_response_header(response, "X-Content-Type-Options",
+			"nosniff") == MHD_YES &&
+		MHD_add_response_header(response,
+			MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES)
+		result = MHD_queue_response(connection, answer->status,
+			response);
+	if (response != NULL)
+		MHD_destroy_response(response);
+	return result;
+}
+
+static bool is_reading(const char *method)
+{
+	return strcmp(method, MHD_HTTP_METHOD_GET) == 0 ||
+		strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
+/* A body that comes all the same is read and dropped. */
+static enum MHD_Result on_request(void *context,
+	struct MHD_Connection *connection, const char *url, const char *method,
+	const char *version, const char *upload, size_t *upload_size,
+	void **state)
+{
+	static int seen;
+	struct httpd *httpd = context;
+	struct httpd_answer answer = { .status = MHD_HTTP_OK,
+		.type = "text/plain; charset=utf-8" };
+	enum MHD_Result result;
+
+	(void)version;
+	(void)upload;
+	if (*state == NULL) {
+		*state = &seen;
+		return MHD_YES;
+	}
+	if (*upload_size > 0) {
+		*upload_size = 0;
+		return MHD_YES;
+	}
+	if (is_reading(method))
+		httpd->handler(httpd->context, url, &answer);
+	else
+		answer.status = MHD_HTTP_METHOD_NOT_ALLOWED;
+	result = send_answer(connection, &answer);
+	buf_clear(&answer.body);
+	return result;
+}
+
+/* Cuts "ADDRESS:PORT" in two; the brackets of IPv6 go. */
+static bool cut_address(const char *address, char *host, size_t size,
+	const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len;
+
+	if (colon == NULL || colon[1] == '\0')
+		return false;
+	len = (size_t)(colon - address);
+	if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
+		address++;
+		len -= 2;
+	}
+	if (len == 0 || len >= size)
+		return false;
+	memcpy(host, address, len);
+	host[len] = '\0';
+	*port = colon + 1;
+	return true;
+}
+
+static struct addrinfo *find_address(const char *address, struct err *err)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo *found = NULL;
+	char host[256];
+	const char *port;
+	int code;
+
+	if (!cut_address(address, host, sizeof(host), &port)) {
+		(void)err_stop(err, EXIT_CONFIG, "%s is no ADDRESS:PORT",
+			address);
+		return NULL;
+	}
+	code = getaddrinfo(host, port, &hints, &found);
+	if (code != 0)
+		(void)err_stop(err, EXIT_CONFIG, "%s: %s", address,
+			gai_strerror(code));
+	return code == 0 ? found : NULL;
+}
+
+static bool listen_at(struct httpd *httpd, const struct addrinfo *at)
+{
+	const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD |
+		(at->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
+
+	httpd->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request,
+		httpd, MHD_OPTION_SOCK_ADDR, at->ai_addr,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
+		MHD_OPTION_END);
+	return httpd->daemon != NULL;
+}
+
+struct httpd *httpd_start(const char *address, httpd_handler *handler,
+	void *context, struct err *err)
+{
+	struct addrinfo *at = find_address(address, err);
+	struct httpd *httpd;
+
+	if (at == NULL)
+		return NULL;
+	httpd = calloc(1, sizeof(*httpd));
+	if (httpd == NULL) {
+		(void)err_memory(err);
+	} else {
+		httpd->handler = handler;
+		httpd->context = context;
+		errno = 0;
+		if (!listen_at(httpd, at)) {
+			(void)err_stop(err, EXIT_SERVER,
+				"cannot listen on %s: %s", address,
+				errno != 0 ? strerror(errno) : "refused");
+			free(httpd);
+			httpd = NULL;
+		}
+	}
+	freeaddrinfo(at);
+	return httpd;
+}
+
+unsigned httpd_port(const struct httpd *httpd)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(httpd->daemon,
+		MHD_DAEMON_INFO_BIND_PORT);
+
+	return info != NULL ? info->port : 0;
+}
+
+void httpd_stop(struct httpd *httpd)
+{
+	if (httpd == NULL)
+		return;
+	MHD_stop_daemon(httpd->daemon);
+	free(httpd);
+}
