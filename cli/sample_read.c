@@ -17,7 +17,8 @@ static bool walk(int fd, size_t number, size_t max_record, sample_take *take,
 	struct split split;
 	struct item item = { .kind = ITEM_RECORD };
 	uint64_t count = 0;
-	bool ok = split_init(&split, fd, max_record, WINDOW, WINDOW, err);
+	bool ok = split_init(&split, fd, "", max_record, WINDOW,
+		WINDOW, err);
 
 	while (ok && split_next(&split, &item, err)) {
 		const bool record = item.kind == ITEM_RECORD;
