@@ -115,7 +115,7 @@ load_environment() { # FILE
 		case $name in
 		"$line" | '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;;
 		esac
-		[ -n "${!name+set}" ] || export "$line"
+		[ -n "${!name+set}" ] || export "${line?}"
 	done <"$1"
 }
 
