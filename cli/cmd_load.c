@@ -5,6 +5,7 @@
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/target.h"
 #include "common/clock.h"
 #include "common/datetime.h"
 #include "common/log.h"
@@ -33,30 +34,30 @@ static bool read_date(const char *flag, const char *text, int64_t *days,
 
 /* --to names the last day, or where it goes: a day starts with a digit. */
 static bool read_to(const struct load_words *words, const char **day,
-	struct err *err)
+	const char **file, struct err *err)
 {
-	*day = NULL;
+	*day = *file = NULL;
 	for (size_t i = 0; i < words->to.count; i++) {
 		const char *value = words->to.items[i];
 
 		if (value[0] >= '0' && value[0] <= '9' && *day == NULL)
 			*day = value;
-		else if (strcmp(value, "postgres") != 0)
-			return err_stop(err, EXIT_USAGE, "--to wants a day "
-				"such as 2024-02-29, or postgres, not \"%s\"",
-				value);
+		else if (!target_read(value, file, err))
+			return err_wrap(err, "--to wants a day such as "
+				"2024-02-29, or where it goes");
 	}
 	return true;
 }
 
 /* *given is false when everything is meant. */
 static bool read_filter(const struct load_words *words,
-	struct date_filter *filter, bool *given, struct err *err)
+	struct date_filter *filter, bool *given, const char **file,
+	struct err *err)
 {
 	const char *to;
 
 	*given = false;
-	if (!read_to(words, &to, err))
+	if (!read_to(words, &to, file, err))
 		return false;
 	if ((words->date != NULL) + (words->from != NULL || to != NULL) +
 		words->all > 1)
@@ -94,9 +95,90 @@ static const struct {
 	{ "loaded_before", offsetof(struct direct_totals, before) },
 };
 
-static bool summary(const struct direct_totals *totals, bool dry_run,
-	bool json, int64_t ms, struct err *err)
+struct loading {
+	const struct config *config;
+	const struct load_words *words;
+	struct target target;
+	struct date_filter filter;
+	struct files files;
+	struct direct *direct;
+	struct progress progress;
+	int64_t started_ms;
+	int stop_fd;
+};
+
+/* The tables of the pipelines that files were loaded for. */
+struct tables {
+	struct json *array; /* NULL: lines for people */
+	struct table table;
+};
+
+static bool add_table(void *context, const struct store_table *given,
+	struct err *err)
 {
+	struct tables *tables = context;
+	struct json *object;
+
+	(void)err;
+	if (tables->array == NULL) {
+		table_add(&tables->table, given->name);
+		table_add(&tables->table, given->what);
+		table_add_int(&tables->table, given->rows);
+		if (given->keys >= 0)
+			table_add_int(&tables->table, given->keys);
+		else
+			table_add(&tables->table, "");
+		return true;
+	}
+	object = json_add_object(tables->array);
+	json_put_text(object, "name", given->name);
+	json_put_text(object, "kind", given->what);
+	json_put_int(object, "rows", given->rows);
+	if (given->keys >= 0)
+		json_put_int(object, "distinct_keys", given->keys);
+	else
+		json_put_null(object, "distinct_keys");
+	return true;
+}
+
+static bool was_before(const struct files *files, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (files->items[i].dataset->pipeline ==
+			files->items[at].dataset->pipeline)
+			return true;
+	return false;
+}
+
+/* root NULL: lines for people. */
+static bool say_tables(const struct loading *loading, struct json *root,
+	struct err *err)
+{
+	static const char *const heads[] = { "table", "kind", ">rows",
+		">distinct keys", NULL };
+	struct tables tables = { .array = root == NULL ? NULL :
+		json_put_array(root, "tables") };
+	bool ok = true;
+
+	table_init(&tables.table, heads);
+	for (size_t i = 0; ok && i < loading->files.count; i++)
+		if (!loading->words->dry_run &&
+			!was_before(&loading->files, i))
+			ok = store_tables(loading->target.store,
+				loading->files.items[i].dataset->pipeline,
+				add_table, &tables, err);
+	if (ok && tables.table.cells > 0)
+		ok = (output_line("%s", ""),
+			table_print(&tables.table, 0, err));
+	table_clear(&tables.table);
+	return ok;
+}
+
+static bool summary(const struct loading *loading, bool json, int64_t ms,
+	struct err *err)
+{
+	const struct direct_totals *totals = direct_totals(loading->direct);
+	const bool dry_run = loading->words->dry_run;
 	struct json *root = json ? json_object() : NULL;
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -114,28 +196,18 @@ static bool summary(const struct direct_totals *totals, bool dry_run,
 	if (json) {
 		json_put_bool(root, "dry_run", dry_run);
 		json_put_int(root, "ms", ms);
-		return output_json(root, err);
+		if (say_tables(loading, root, err))
+			return output_json(root, err);
+		json_free(root);
+		return false;
 	}
 	output_line("%s in %" PRId64 ".%" PRId64 " s", dry_run ?
 		"nothing was written: a dry run" : "done", ms / 1000,
 		ms % 1000 / 100);
-	return true;
+	return say_tables(loading, NULL, err);
 }
 
 /* -- the verb ----------------------------------------------------------- */
-
-struct loading {
-	const struct config *config;
-	const struct load_words *words;
-	struct pipeline_set set;
-	struct models *models;
-	struct date_filter filter;
-	struct files files;
-	struct direct *direct;
-	struct progress progress;
-	int64_t started_ms;
-	int stop_fd;
-};
 
 /* Who follows finds them later. */
 static bool find_files(struct loading *loading, struct err *err)
@@ -159,24 +231,25 @@ static bool prepare(struct loading *loading, struct err *err)
 {
 	const struct load_words *words = loading->words;
 	const struct config *config = loading->config;
+	const char *file;
 	bool filtered;
 
-	if (!read_filter(words, &loading->filter, &filtered, err) ||
-		!pipeline_set_read(config->pipelines_dir, &loading->set, err))
-		return false;
-	loading->models = models_read(config->models_dir, &loading->set, err);
-	if (loading->models == NULL ||
-		!files_choose(&loading->files, config, &loading->set,
-			words->pipeline, words->dataset, filtered, err) ||
+	if (!read_filter(words, &loading->filter, &filtered, &file, err) ||
+		!target_open(&loading->target, &(struct target_options){
+			.config = config, .name = "sluice load",
+			.file = file, .create = true,
+			.filter = filtered ? &loading->filter : NULL }, err) ||
+		!files_choose(&loading->files, config,
+			&loading->target.plan.set, words->pipeline,
+			words->dataset, filtered, err) ||
 		!find_files(loading, err))
 		return false;
+	loading->target.store->options.stop_fd = loading->stop_fd;
 	loading->started_ms = clock_now_ms();
 	progress_init(&loading->progress, files_bytes(&loading->files));
 	loading->direct = direct_new(&(struct direct_options){
 		.config = config,
-		.set = &loading->set,
-		.models = loading->models,
-		.filter = filtered ? &loading->filter : NULL,
+		.store = loading->target.store,
 		.dry_run = words->dry_run,
 		.stop_fd = loading->stop_fd,
 		.say = progress_say,
@@ -215,8 +288,10 @@ static bool load_looked_after(struct loading *loading, struct err *err)
 	struct fate fate;
 	bool ok;
 
-	if (loading->words->dry_run)
-		return load_files(loading, err);
+	if (loading->words->dry_run ||
+		loading->target.store->options.file != NULL)
+		return load_files(loading, err); /* an SQLite file is asked
+						  * by `sluice test-data` */
 	if (!fate_init(&fate, err))
 		return false;
 	if (loading->words->follow)
@@ -237,7 +312,7 @@ static int finish(struct loading *loading, bool json, struct err *err)
 
 	if (loading->files.count == 0 && !loading->words->follow && !json)
 		output_line("no file to load: see `sluice help load`");
-	else if (!summary(totals, loading->words->dry_run, json, ms, err))
+	else if (!summary(loading, json, ms, err))
 		return cmd_fail(err);
 	return totals->rejected == 0 ? EXIT_FINE : EXIT_DATA;
 }
@@ -255,8 +330,7 @@ static int act(const struct cmd_context *context,
 		code = cmd_fail(&err);
 	direct_free(loading.direct);
 	files_clear(&loading.files);
-	models_free(loading.models);
-	pipeline_set_clear(&loading.set);
+	target_close(&loading.target);
 	return code;
 }
 
@@ -288,8 +362,8 @@ const struct cmd cmd_load = {
 	.name = "load",
 	.usage = "[PIPELINE] [--file FILE]... [--directory DIR] "
 		"[--dataset NAME] [--date D | --from D --to D | --all] "
-		"[--follow] [--dry-run]",
-	.summary = "files straight into PostgreSQL, without the broker",
+		"[--to sqlite:FILE] [--follow] [--dry-run]",
+	.summary = "files straight into PostgreSQL or SQLite, no broker",
 	.help =
 "Reads, maps and loads files in this process, by the same code as producer\n"
 "and consumer: same formats, checks, rejects, ledger, tables and models. No\n"
@@ -309,6 +383,9 @@ const struct cmd cmd_load = {
 "                 such a column are loaded in full\n"
 "--from D --to D  the days from the first to the last, both meant\n"
 "--all            every record, which is the default\n"
+"--to WHERE       sqlite:FILE, made when missing: tables, ledger, rejects,\n"
+"                 models, all in that one file, and no server is asked; or\n"
+"                 postgres, which is the default\n"
 "--follow         goes on: loads what is there, then each file as it is\n"
 "                 completed (closed, renamed into the folder, or unchanged for\n"
 "                 settle_secs), until INT or TERM; then the summary. Files stay\n"
@@ -316,7 +393,8 @@ const struct cmd cmd_load = {
 "                 One that changes is another file and loads as a whole\n"
 "--dry-run        reads, maps and counts, and writes nothing\n"
 "--json           files, records, inserted, updated, unchanged, rejected,\n"
-"                 filtered, loaded_before, dry_run, ms\n"
+"                 filtered, loaded_before, dry_run, ms; for SQLite tables[]\n"
+"                 with name, kind, rows, distinct_keys\n"
 "\n"
 "A file counts once for its path, its bytes and the dates asked for: a load\n"
 "that was interrupted goes on where it was, one that was done does nothing\n"
@@ -327,9 +405,11 @@ const struct cmd cmd_load = {
 "  sluice load events --date 2024-03-05\n"
 "  sluice load events --follow\n"
 "  sluice load --file more.json.gz --dataset events\n"
+"  sluice load gharchive --file hour.json.gz --to sqlite:main.db\n"
 "\n"
 "Exits 0 when all is loaded, 1 when records were rejected (see `sluice\n"
 "rejects`), 64 for wrong words, 69 when PostgreSQL is not there or went away\n"
-"(run it again), 74 when a file cannot be read.",
+"(run it again), 74 when a file cannot be read, or the SQLite file is another\n"
+"program's, damaged, a folder, not to be written to, or its disk is full.",
 	.run = run,
 };

@@ -20,8 +20,6 @@
 struct direct {
 	struct direct_options options;
 	struct direct_totals totals;
-	struct session session;
-	struct plan plan;
 };
 
 /* One file on its way. */
@@ -115,7 +113,7 @@ static bool name_source(struct passage *passage, struct err *err)
 {
 	const struct dataset *dataset = passage->dataset;
 	const struct config *config = passage->direct->options.config;
-	const struct date_filter *filter = passage->direct->options.filter;
+	const struct date_filter *filter = passage->direct->options.store->options.filter;
 	char content[SHA256_TEXT];
 	struct buf text = { 0 };
 	bool ok;
@@ -238,7 +236,7 @@ static bool add_piece(struct passage *passage, const struct piece *piece,
 	passage->works[passage->count++] = work;
 	if (!work_read(work, &rules, err))
 		return false;
-	work_find_dataset(work, &passage->direct->plan.set);
+	work_find_dataset(work, &passage->direct->options.store->options.plan->set);
 	passage->rows += (int64_t)work->records;
 	passage->bytes += (int64_t)delivery->weight;
 	return true;
@@ -271,12 +269,13 @@ static bool load_once(struct passage *passage, struct work **works,
 
 	for (int tries = 0; tries < RETRIES; tries++) {
 		*err = (struct err){ 0 };
-		if (load_run(&direct->session, works, count, careful, &totals,
-			err)) {
+		if (store_works(direct->options.store, works, count, careful,
+			    &totals, err)) {
 			count_load(direct, works, count, &totals);
 			return true;
 		}
-		if (err->kind != ERR_RETRY || !db_alive(direct->session.db))
+		if (err->kind != ERR_RETRY ||
+			!store_alive(direct->options.store))
 			break;
 	}
 	return false;
@@ -290,7 +289,7 @@ static bool load_aside(struct passage *passage, struct work **work,
 		load_once(passage, work, 1, false, err);
 }
 
-/* In halves where PostgreSQL refuses something, down to the record. */
+/* In halves where the store refuses something, down to the record. */
 static bool load_works(struct passage *passage, struct work **works,
 	size_t count, struct err *err)
 {
@@ -329,7 +328,7 @@ static bool rehearse_record(struct passage *passage,
 	switch (rowmap_record(passage->map, record->text, record->len,
 		passage->cells, &fault, err)) {
 	case ROW_OK:
-		if (date_filter_takes(passage->direct->options.filter,
+		if (date_filter_takes(passage->direct->options.store->options.filter,
 			    passage->dataset, passage->cells))
 			totals->inserted++;
 		else
@@ -436,7 +435,8 @@ static bool prepare(struct passage *passage, struct err *err)
 	struct direct *direct = passage->direct;
 
 	if (!direct->options.dry_run)
-		return session_ensure(&direct->session, err);
+		return store_ensure(direct->options.store,
+			passage->dataset->pipeline, err);
 	passage->map = rowmap_new(passage->dataset, err);
 	if (passage->map == NULL)
 		return false;
@@ -486,23 +486,11 @@ struct direct *direct_new(const struct direct_options *options,
 		return NULL;
 	}
 	direct->options = *options;
-	direct->plan = (struct plan){ *options->set, options->models };
-	direct->session = (struct session){
-		.config = options->config,
-		.plan = &direct->plan,
-		.name = "sluice load",
-		.stop_fd = options->stop_fd,
-		.filter = options->filter,
-	};
 	return direct;
 }
 
 void direct_free(struct direct *direct)
 {
-	if (direct == NULL)
-		return;
-	session_close(&direct->session);
-	session_set_plan(&direct->session, NULL);
 	free(direct);
 }
 

@@ -10,8 +10,7 @@
 
 #include "common/config.h"
 #include "common/pipeline.h"
-#include "consumer/models.h"
-#include "consumer/filter.h"
+#include "consumer/store.h"
 
 struct direct_totals {
 	int64_t sources;
@@ -26,9 +25,7 @@ typedef void direct_say(void *context, const char *path, int64_t done,
 
 struct direct_options {
 	const struct config *config;
-	const struct pipeline_set *set;
-	struct models *models;
-	const struct date_filter *filter; /* NULL: every record is meant */
+	struct store *store; /* of the plan, its filter the one that is meant */
 	bool dry_run;     /* read and map, write nothing, ask no server */
 	int stop_fd;      /* readable: give up with ERR_RETRY; 0: none */
 	direct_say *say;  /* may be NULL */
@@ -42,7 +39,8 @@ struct direct *direct_new(const struct direct_options *options,
 	struct err *err);
 void direct_free(struct direct *direct);
 /* Loads the file and adds to the totals. Errors: EXIT_IO the file cannot be
- * read, EXIT_SERVER PostgreSQL is gone: run again, it goes on. */
+ * read, EXIT_SERVER the store is gone: run again, it goes on. What the store's
+ * opening fails with. */
 bool direct_load(struct direct *direct, const struct dataset *dataset,
 	const char *path, struct err *err) MUST_CHECK;
 const struct direct_totals *direct_totals(const struct direct *direct);

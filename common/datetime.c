@@ -141,3 +141,61 @@ bool datetime_time(const char *text, size_t len, bool zone_needed, int64_t *us)
 	return *us >= DAYS_MIN * US_PER_DAY &&
 		*us < (DAYS_MAX + 1) * US_PER_DAY;
 }
+
+/* -- the other way ------------------------------------------------------ */
+
+static char *put_digits(char *at, int count, int64_t value)
+{
+	for (int i = count - 1; i >= 0; i--, value /= 10)
+		at[i] = (char)('0' + value % 10);
+	return at + count;
+}
+
+/* Years are counted from March, in eras of 400 of them: the leap day is the
+ * last of its year. */
+static char *put_date(char *at, int64_t days)
+{
+	const int64_t day = days + 730425; /* since 0000-03-01 */
+	const int64_t era = day / 146097, of_era = day % 146097;
+	const int64_t year = (of_era - of_era / 1460 + of_era / 36524 -
+		of_era / 146096) / 365;
+	const int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	const int64_t month = (5 * of_year + 2) / 153; /* 0: March */
+
+	at = put_digits(at, 4, era * 400 + year + (month > 9));
+	*at++ = '-';
+	at = put_digits(at, 2, month > 9 ? month - 9 : month + 3);
+	*at++ = '-';
+	return put_digits(at, 2, of_year - (153 * month + 2) / 5 + 1);
+}
+
+size_t datetime_date_text(int64_t days, char out[DATETIME_TEXT])
+{
+	char *end = put_date(out, days);
+
+	*end = '\0';
+	return (size_t)(end - out);
+}
+
+size_t datetime_time_text(int64_t us, char out[DATETIME_TEXT])
+{
+	const int64_t days = us / US_PER_DAY - (us % US_PER_DAY < 0);
+	const int64_t clock = us - days * US_PER_DAY;
+	const int64_t secs = clock / US_PER_SEC;
+	char *at = put_date(out, days);
+
+	*at++ = ' ';
+	at = put_digits(at, 2, secs / 3600);
+	*at++ = ':';
+	at = put_digits(at, 2, secs / 60 % 60);
+	*at++ = ':';
+	at = put_digits(at, 2, secs % 60);
+	if (clock % US_PER_SEC != 0) {
+		*at++ = '.';
+		at = put_digits(at, 6, clock % US_PER_SEC);
+		while (at[-1] == '0')
+			at--;
+	}
+	*at = '\0';
+	return (size_t)(at - out);
+}

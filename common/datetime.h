@@ -18,4 +18,12 @@ bool datetime_date(const char *text, size_t len, int64_t *days) MUST_CHECK;
 bool datetime_time(const char *text, size_t len, bool zone_needed,
 	int64_t *us) MUST_CHECK;
 
+#define DATETIME_TEXT 32
+
+/* The same the other way: "2020-12-08", and "2020-12-08 20:03:16.5" (no more
+ * decimals than needed, none for whole seconds; UTC), so that texts sort as the
+ * times do. Returns the length. Years 0001 to 9999. */
+size_t datetime_date_text(int64_t days, char out[DATETIME_TEXT]);
+size_t datetime_time_text(int64_t us, char out[DATETIME_TEXT]);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX_BYTES ((size_t)1 << 20)
 
@@ -29,31 +30,59 @@ void datatest_result_clear(struct datatest_result *result)
 
 /* -- the query ---------------------------------------------------------- */
 
+static bool find_file(const struct pipeline *pipeline,
+	const struct pipeline_test *test, const char *models_dir,
+	enum sql_dialect dialect, struct buf *path, struct err *err)
+{
+	if (!buf_printf(path, err, "%s/%s/tests/%s.sqlite.sql", models_dir,
+		    pipeline->name, test->file))
+		return false;
+	if (dialect == SQL_SQLITE && access(path->data, F_OK) == 0)
+		return true;
+	buf_reset(path);
+	return buf_printf(path, err, "%s/%s/tests/%s.sql", models_dir,
+		pipeline->name, test->file);
+}
+
 static bool read_query(const struct pipeline *pipeline,
 	const struct pipeline_test *test, const char *models_dir,
-	struct buf *text, struct err *err)
+	enum sql_dialect dialect, struct buf *text, struct err *err)
 {
 	struct buf path = { 0 };
 	bool ok;
 
 	if (test->kind != TEST_SQL)
 		return true;
-	ok = buf_printf(&path, err, "%s/%s/tests/%s.sql", models_dir,
-		     pipeline->name, test->file) &&
+	ok = find_file(pipeline, test, models_dir, dialect, &path, err) &&
 		textfile_read_query(path.data, text, err);
 	buf_clear(&path);
 	return ok;
 }
 
+bool datatest_query(const struct pipeline *pipeline,
+	const struct pipeline_test *test, const char *models_dir,
+	enum sql_dialect dialect, struct buf *sql, struct err *err)
+{
+	struct buf file = { .max = FILE_MAX_BYTES };
+	const bool ok = read_query(pipeline, test, models_dir, dialect, &file,
+			err) &&
+		datatest_sql(test, dialect, file.data, sql, err);
+
+	buf_clear(&file);
+	return ok;
+}
+
 /* One row for each failing row that is kept, at least one: how many there are,
  * whether an age is beyond `error`, the row. */
-static bool wrap_query(const struct pipeline_test *test, const char *file_sql,
+static bool wrap_query(const struct pipeline *pipeline,
+	const struct pipeline_test *test, const char *models_dir,
 	struct buf *sql, struct err *err)
 {
 	bool ok;
 
 	ok = buf_add_str(sql, "with f as materialized (\n", err) &&
-		datatest_sql(test, file_sql, sql, err) &&
+		datatest_query(pipeline, test, models_dir, SQL_POSTGRES, sql,
+			err) &&
 		buf_add_str(sql, "\n)\nselect (select count(*) from f), ", err);
 	if (ok && test->kind == TEST_FRESHNESS && test->error_secs > 0)
 		ok = buf_printf(sql, err, "(select age_secs is null or "
@@ -103,12 +132,11 @@ static bool ask(const struct pipeline *pipeline,
 	struct db *db, struct datatest_result *result, struct buf *array,
 	struct err *err)
 {
-	struct buf file = { .max = FILE_MAX_BYTES }, sql = { 0 };
+	struct buf sql = { 0 };
 	struct db_result *rows = NULL;
 	bool ok;
 
-	ok = read_query(pipeline, test, models_dir, &file, err) &&
-		wrap_query(test, file.data, &sql, err) &&
+	ok = wrap_query(pipeline, test, models_dir, &sql, err) &&
 		db_begin(db, err) &&
 		db_exec(db, "set transaction read only", err) &&
 		db_query(db, sql.data, 0, NULL, &rows, err);
@@ -118,7 +146,6 @@ static bool ask(const struct pipeline *pipeline,
 	}
 	db_rollback(db);
 	db_result_free(rows);
-	buf_clear(&file);
 	buf_clear(&sql);
 	return ok;
 }

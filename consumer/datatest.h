@@ -4,6 +4,7 @@
 
 #include "common/db.h"
 #include "common/pipeline.h"
+#include "consumer/sqltext.h"
 
 enum outcome {
 	OUTCOME_PASS,
@@ -25,8 +26,13 @@ struct datatest_result {
 
 /* The query that returns one row for each failure; appended. file_sql: the
  * text of a TEST_SQL's file. Pure. */
-bool datatest_sql(const struct pipeline_test *test, const char *file_sql,
-	struct buf *sql, struct err *err) MUST_CHECK;
+bool datatest_sql(const struct pipeline_test *test, enum sql_dialect dialect,
+	const char *file_sql, struct buf *sql, struct err *err) MUST_CHECK;
+/* The same, with its file read: <models_dir>/<pipeline>/tests/<file>.sql, for
+ * SQLite <file>.sqlite.sql where there is one. */
+bool datatest_query(const struct pipeline *pipeline,
+	const struct pipeline_test *test, const char *models_dir,
+	enum sql_dialect dialect, struct buf *sql, struct err *err) MUST_CHECK;
 
 /* Runs one test: asked in a read-only transaction of `asker`, written to
  * meta.test_result, with up to 100 failing rows in meta.test_failure, by

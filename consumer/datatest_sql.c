@@ -1,4 +1,5 @@
 /* datatest_sql.c - a data test as a query for what contradicts it. Pure. */
+#include "common/sqlite.h"
 #include "consumer/datatest.h"
 
 #include <string.h>
@@ -55,8 +56,26 @@ static const char *const templates[TEST_KINDS] = {
 	[TEST_SQL] = "select * from (\n{file}\n) f",
 };
 
+/* Where SQLite has other words for it. */
+static const char *const lite_templates[TEST_KINDS] = {
+	[TEST_ACCEPTED_VALUES] =
+		"select {column}, count(*) as rows from {table} t\n"
+		"where cast({column} as text) not in ({values}){where}\n"
+		"group by {column}",
+	[TEST_FRESHNESS] =
+		"select * from (\n"
+		"\tselect max({column}) as newest,\n"
+		"\t\tunixepoch('now') - unixepoch(max({column}))"
+		" as age_secs\n"
+		"\tfrom {table} t\n"
+		"\twhere true{where}\n"
+		") c\n"
+		"where age_secs is null or age_secs > {age}",
+};
+
 struct filling {
 	const struct pipeline_test *test;
+	enum sql_dialect dialect;
 	const char *file_sql;
 };
 
@@ -105,12 +124,14 @@ static bool add_values(const struct filling *in, struct buf *sql,
 	struct err *err)
 {
 	const struct texts *values = &in->test->values;
-	bool ok = buf_add_str(sql, "array[", err);
+	const bool lite = in->dialect == SQL_SQLITE;
+	bool ok = lite || buf_add_str(sql, "array[", err);
 
 	for (size_t i = 0; ok && i < values->count; i++)
 		ok = (i == 0 || buf_add_str(sql, ", ", err)) &&
-			sql_add_literal(sql, values->items[i], err);
-	return ok && buf_add_str(sql, "]::text[]", err);
+			(lite ? sqlite_add_literal : sql_add_literal)(sql,
+				values->items[i], err);
+	return ok && (lite || buf_add_str(sql, "]::text[]", err));
 }
 
 static bool add_where(const struct filling *in, struct buf *sql,
@@ -124,9 +145,10 @@ static bool add_bound(struct buf *sql, const char *name, int64_t bound,
 	struct err *err)
 {
 	if (bound < 0)
-		return buf_printf(sql, err, ", null::bigint as %s", name);
-	return buf_printf(sql, err, ", %lld::bigint as %s", (long long)bound,
-		name);
+		return buf_printf(sql, err, ", cast(null as bigint) as %s",
+			name);
+	return buf_printf(sql, err, ", cast(%lld as bigint) as %s",
+		(long long)bound, name);
 }
 
 static bool add_bounds(const struct filling *in, struct buf *sql,
@@ -225,11 +247,14 @@ static bool add_word(const struct filling *in, const char *name, size_t len,
 		(int)len, name);
 }
 
-bool datatest_sql(const struct pipeline_test *test, const char *file_sql,
-	struct buf *sql, struct err *err)
+bool datatest_sql(const struct pipeline_test *test, enum sql_dialect dialect,
+	const char *file_sql, struct buf *sql, struct err *err)
 {
-	const struct filling in = { test, file_sql };
-	const char *template = templates[test->kind];
+	const struct filling in = { test, dialect, file_sql };
+	const bool own = dialect == SQL_SQLITE &&
+		lite_templates[test->kind] != NULL;
+	const char *template = own ? lite_templates[test->kind] :
+				     templates[test->kind];
 	const char *open, *close = template - 1;
 	bool ok = true;
 

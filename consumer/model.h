@@ -20,7 +20,7 @@ struct relation {
 };
 
 /* What a model reads: another model, a master or a delta. */
-struct source {
+struct model_source {
 	struct relation relation;
 	size_t model;                  /* SIZE_MAX: none */
 	const struct dataset *dataset; /* NULL: a model */
@@ -46,7 +46,7 @@ struct model {
 	struct relation relation; /* in schema modelled */
 
 	/* from model_order */
-	struct source *sources;
+	struct model_source *sources;
 	size_t source_count;
 
 	/* from the database, models_session */
@@ -93,9 +93,11 @@ bool model_set_stale(struct db *db, const struct model *model,
 bool model_parse(const char *text, size_t len, const char *pipeline,
 	const char *name, const char *file, struct model *model,
 	struct err *err) MUST_CHECK;
-/* The same from <models_dir>/<pipeline>/<name>.sql. */
-bool model_read(const char *models_dir, const char *pipeline, const char *name,
-	struct model *model, struct err *err) MUST_CHECK;
+/* The same from <models_dir>/<pipeline>/<name>.sql; for SQLite from
+ * <name>.sqlite.sql where there is one. */
+bool model_read(const char *models_dir, enum sql_dialect dialect,
+	const char *pipeline, const char *name, struct model *model,
+	struct err *err) MUST_CHECK;
 void model_clear(struct model *model);
 const char *model_kind_name(enum model_kind kind);
 
@@ -106,7 +108,7 @@ bool model_order(struct models *models, const struct pipeline_set *set,
 	struct err *err) MUST_CHECK;
 /* The capture of a source's changes, or NULL: a delta has none. */
 const struct capture *model_capture(const struct models *models,
-	const struct source *source);
+	const struct model_source *source);
 /* changed has a flag for each model: sets those that read, directly or
  * through others, a model whose flag is set. */
 void model_spread(const struct models *models, bool *changed);
@@ -122,6 +124,10 @@ bool model_capture_sql(const struct models *models,
 bool model_caught_sql(const struct models *models,
 	const struct capture *capture, struct buf *sql, struct err *err)
 	MUST_CHECK;
+/* Whether an incremental model that reads the relation may use the column;
+ * NULL: whether there is such a model. */
+bool model_catches(const struct models *models, const struct capture *capture,
+	const char *column);
 /* The temporary tables of one capture. */
 bool model_session_sql(const struct models *models,
 	const struct capture *capture, struct buf *sql, struct err *err)
@@ -150,6 +156,25 @@ bool model_build_sql(const struct model *model, struct buf *sql,
 /* Returns one row: rows of the table, rows that differ. */
 bool model_verify_sql(const struct model *model, struct buf *sql,
 	struct err *err) MUST_CHECK;
+/* How a database builds them. */
+struct build_ops {
+	/* Flags those that are fresh, stale, unbuilt or known there. */
+	bool (*flags)(void *database, const struct models *models,
+		const char *which, bool *flags, struct err *err);
+	/* One, in a transaction of its own. */
+	bool (*build)(void *database, const struct models *models, size_t at,
+		int64_t *rows, struct err *err);
+	/* Whether it failed for what the model is: the others go on. */
+	bool (*is_fault)(void *database, const struct err *why);
+	bool (*stale)(void *database, const struct model *model,
+		const char *why, int64_t ms, struct err *err);
+};
+/* models_build's promise, for any database. */
+bool model_build_chosen(const struct models *models,
+	const struct build_ops *ops, void *database,
+	const struct build_choice *choice,
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
 /* array['a', 'b']::text[] */
 bool model_array_sql(char *const *items, size_t count, struct buf *sql,
 	struct err *err) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX_BYTES ((size_t)1 << 20)
 #define NAMES_MAX 64
@@ -184,7 +185,7 @@ static bool read_depends(const struct reading *in, struct err *err)
 	if (model->sources == NULL)
 		return err_memory(err);
 	while (next_item(&at, &item, &len)) {
-		struct source *source = &model->sources[model->source_count];
+		struct model_source *source = &model->sources[model->source_count];
 
 		if (model->source_count == NAMES_MAX)
 			return REFUSE(in, "a model depends on at most %d tables",
@@ -434,15 +435,29 @@ bool model_parse(const char *text, size_t len, const char *pipeline,
 		read_select(model, text, len, at, err) && check_select(&in, err);
 }
 
-bool model_read(const char *models_dir, const char *pipeline, const char *name,
-	struct model *model, struct err *err)
+static bool find_file(const char *models_dir, enum sql_dialect dialect,
+	const char *pipeline, const char *name, struct buf *path,
+	struct err *err)
+{
+	if (!buf_printf(path, err, "%s/%s/%s.sqlite.sql", models_dir, pipeline,
+		    name))
+		return false;
+	if (dialect == SQL_SQLITE && access(path->data, F_OK) == 0)
+		return true;
+	buf_reset(path);
+	return buf_printf(path, err, "%s/%s/%s.sql", models_dir, pipeline,
+		name);
+}
+
+bool model_read(const char *models_dir, enum sql_dialect dialect,
+	const char *pipeline, const char *name, struct model *model,
+	struct err *err)
 {
 	struct buf path = { 0 }, text = { .max = FILE_MAX_BYTES };
 	bool ok;
 
 	*model = (struct model){ 0 };
-	ok = buf_printf(&path, err, "%s/%s/%s.sql", models_dir, pipeline,
-		     name) &&
+	ok = find_file(models_dir, dialect, pipeline, name, &path, err) &&
 		textfile_read(path.data, &text, err) &&
 		model_parse(text.data != NULL ? text.data : "", text.len,
 			pipeline, name, path.data, model, err);

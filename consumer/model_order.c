@@ -23,7 +23,7 @@ static bool is_delta_of(const struct relation *relation,
 		strcmp(relation->table + len, "_delta") == 0;
 }
 
-static bool match_dataset(struct source *source, const struct dataset *dataset)
+static bool match_dataset(struct model_source *source, const struct dataset *dataset)
 {
 	const struct relation *relation = &source->relation;
 
@@ -36,7 +36,7 @@ static bool match_dataset(struct source *source, const struct dataset *dataset)
 	return true;
 }
 
-static bool find_dataset(struct source *source, const struct pipeline_set *set)
+static bool find_dataset(struct model_source *source, const struct pipeline_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)
 		for (size_t k = 0; k < set->pipelines[i].dataset_count; k++)
@@ -46,7 +46,7 @@ static bool find_dataset(struct source *source, const struct pipeline_set *set)
 	return false;
 }
 
-static bool find_model(struct source *source, const struct models *models)
+static bool find_model(struct model_source *source, const struct models *models)
 {
 	for (size_t i = 0; i < models->count; i++)
 		if (same_relation(&source->relation,
@@ -61,7 +61,7 @@ static bool find_sources(struct models *models, struct model *model,
 	const struct pipeline_set *set, struct err *err)
 {
 	for (size_t i = 0; i < model->source_count; i++) {
-		struct source *source = &model->sources[i];
+		struct model_source *source = &model->sources[i];
 
 		if (!find_model(source, models) && !find_dataset(source, set))
 			return err_stop(err, EXIT_CONFIG,
@@ -206,7 +206,7 @@ static bool sort_models(struct models *models, struct err *err)
 /* -- captures ---------------------------------------------------------- */
 
 const struct capture *model_capture(const struct models *models,
-	const struct source *source)
+	const struct model_source *source)
 {
 	if (source->delta)
 		return NULL;
@@ -217,7 +217,7 @@ const struct capture *model_capture(const struct models *models,
 	return NULL;
 }
 
-static void add_capture(struct models *models, const struct source *source)
+static void add_capture(struct models *models, const struct model_source *source)
 {
 	struct capture *capture = &models->captures[models->capture_count];
 
@@ -234,7 +234,7 @@ static void add_capture(struct models *models, const struct source *source)
 static void capture_sources(struct models *models, const struct model *model)
 {
 	for (size_t i = 0; i < model->source_count; i++) {
-		const struct source *source = &model->sources[i];
+		const struct model_source *source = &model->sources[i];
 		const struct model *read = source->model != SIZE_MAX ?
 			&models->items[source->model] : NULL;
 

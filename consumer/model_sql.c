@@ -187,7 +187,7 @@ bool model_create_sql(const struct model *model, struct buf *sql,
 
 /* Whether an incremental model that reads the relation may use the column;
  * NULL: whether there is such a model. */
-static bool is_used(const struct models *models, const struct capture *capture,
+bool model_catches(const struct models *models, const struct capture *capture,
 	const char *column)
 {
 	for (size_t i = 0; i < models->count; i++) {
@@ -210,19 +210,19 @@ bool model_caught_sql(const struct models *models,
 	size_t count = 0;
 	bool ok = true;
 
-	if (!is_used(models, capture, NULL))
+	if (!model_catches(models, capture, NULL))
 		return true;
 	if (dataset == NULL)
 		return buf_add_char(sql, '*', err);
 	for (size_t i = 0; ok && i < dataset->column_count; i++) {
 		const char *name = dataset->columns[i].name;
 
-		if (is_used(models, capture, name))
+		if (model_catches(models, capture, name))
 			ok = (count++ == 0 || buf_add_str(sql, ", ", err)) &&
 				sql_add_ident(sql, name, err);
 	}
 	if (ok && dataset->unknown == UNKNOWN_KEEP &&
-		is_used(models, capture, "extra"))
+		model_catches(models, capture, "extra"))
 		ok = (count == 0 || buf_add_str(sql, ", ", err)) &&
 			sql_add_ident(sql, "extra", err);
 	return ok;
@@ -232,7 +232,7 @@ bool model_caught_sql(const struct models *models,
 static const char *catch_limit(const struct models *models,
 	const struct capture *capture)
 {
-	return is_used(models, capture, NULL) ? "" : " limit 1";
+	return model_catches(models, capture, NULL) ? "" : " limit 1";
 }
 
 bool model_session_sql(const struct models *models,

@@ -14,7 +14,8 @@ static size_t count_listed(const struct pipeline_set *set)
 }
 
 static bool read_all(struct models *models, const char *models_dir,
-	const struct pipeline_set *set, struct err *err)
+	enum sql_dialect dialect, const struct pipeline_set *set,
+	struct err *err)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		const struct pipeline *pipeline = &set->pipelines[i];
@@ -22,7 +23,7 @@ static bool read_all(struct models *models, const char *models_dir,
 		for (size_t k = 0; k < pipeline->model_count; k++) {
 			struct model *model = &models->items[models->count++];
 
-			if (!model_read(models_dir, pipeline->name,
+			if (!model_read(models_dir, dialect, pipeline->name,
 				    pipeline->models[k], model, err))
 				return false;
 		}
@@ -31,6 +32,12 @@ static bool read_all(struct models *models, const char *models_dir,
 }
 
 struct models *models_read(const char *models_dir,
+	const struct pipeline_set *set, struct err *err)
+{
+	return models_read_as(models_dir, SQL_POSTGRES, set, err);
+}
+
+struct models *models_read_as(const char *models_dir, enum sql_dialect dialect,
 	const struct pipeline_set *set, struct err *err)
 {
 	struct models *models = calloc(1, sizeof(*models));
@@ -43,7 +50,7 @@ struct models *models_read(const char *models_dir,
 		err_memory(err);
 		return NULL;
 	}
-	if (!read_all(models, models_dir, set, err) ||
+	if (!read_all(models, models_dir, dialect, set, err) ||
 		!model_order(models, set, err)) {
 		models_free(models);
 		return NULL;

@@ -15,6 +15,7 @@
 
 #include "common/db.h"
 #include "common/pipeline.h"
+#include "consumer/sqltext.h"
 
 struct models; /* every model of a pipeline set, in dependency order */
 
@@ -22,6 +23,9 @@ struct models; /* every model of a pipeline set, in dependency order */
  * head key, a cycle (its path is named) or an unknown dependency: ERR_STOP,
  * EXIT_CONFIG with file and line. The set must outlive the models. */
 struct models *models_read(const char *models_dir,
+	const struct pipeline_set *set, struct err *err);
+/* The same as they are written for another database. */
+struct models *models_read_as(const char *models_dir, enum sql_dialect dialect,
 	const struct pipeline_set *set, struct err *err);
 void models_free(struct models *models);
 

@@ -255,7 +255,7 @@ static bool watch_deltas(struct plan *plan, struct err *err)
 
 	for (size_t i = 0; i < models->count; i++)
 		for (size_t k = 0; k < models->items[i].source_count; k++) {
-			const struct source *source =
+			const struct model_source *source =
 				&models->items[i].sources[k];
 
 			if (source->delta && !is_watched_before(models, i, k) &&

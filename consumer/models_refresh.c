@@ -192,7 +192,7 @@ static bool delta_rows(const struct refresh *refresh,
 static bool find_changes(struct refresh *refresh, const struct model *model,
 	struct buf *fresh, struct buf *gone, struct err *err)
 {
-	const struct source *source = &model->sources[0];
+	const struct model_source *source = &model->sources[0];
 	const struct capture *capture;
 	bool has_fresh = false, has_gone = false;
 
@@ -315,7 +315,7 @@ static bool refresh_incremental(struct refresh *refresh, size_t at,
 
 /* -- tables and views -------------------------------------------------- */
 
-static bool source_changed(struct refresh *refresh, const struct source *source,
+static bool source_changed(struct refresh *refresh, const struct model_source *source,
 	bool *changed, struct err *err)
 {
 	const struct capture *capture = model_capture(refresh->models, source);
@@ -470,7 +470,7 @@ static bool count_refreshes(struct refresh *refresh, struct err *err)
 static const struct dataset *dataset_behind(const struct models *models,
 	size_t at)
 {
-	const struct source *source = &models->items[at].sources[0];
+	const struct model_source *source = &models->items[at].sources[0];
 
 	while (source->model != SIZE_MAX)
 		source = &models->items[source->model].sources[0];

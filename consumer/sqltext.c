@@ -363,6 +363,83 @@ bool sql_replace_relation(const char *sql, size_t len, const char *schema,
 		buf_add(out, sql + found.end, len - found.end, err);
 }
 
+/* What stands at window[0..3): schema . table, and what follows. */
+struct renaming {
+	const char *sql;
+	size_t len, done; /* bytes copied so far */
+	bool (*rename)(void *context, const struct sql_token *schema,
+		const struct sql_token *table, struct buf *out, bool *known,
+		struct err *err);
+	void *context;
+	struct buf *out;
+};
+
+static bool add_alias(struct buf *out, const struct sql_token *table,
+	struct err *err)
+{
+	return buf_add_str(out, " as ", err) &&
+		buf_add(out, table->start, table->len, err);
+}
+
+static bool rename_one(struct renaming *in, const struct sql_token *window,
+	bool more, struct err *err)
+{
+	const size_t start = (size_t)(window[0].start - in->sql);
+	const size_t end = (size_t)(window[2].start - in->sql) + window[2].len;
+	const size_t before = in->out->len;
+	struct buf *out = in->out;
+	bool known = true, ok;
+
+	ok = buf_add(out, in->sql + in->done, start - in->done, err) &&
+		add_gap(out, in->sql, in->len, start - 1, err) &&
+		in->rename(in->context, &window[0], &window[2], out, &known,
+			err);
+	if (!ok)
+		return false;
+	if (!known) {
+		out->len = before;
+		return true;
+	}
+	if (more && sql_is_symbol(&window[3], '.')) { /* a column's */
+		out->len = before;
+		ok = buf_add(out, in->sql + in->done, start - in->done, err) &&
+			buf_add(out, window[2].start, window[2].len, err);
+		in->done = end;
+		return ok;
+	}
+	in->done = end;
+	return !(!more || ends_relation(&window[3])) ||
+		add_alias(out, &window[2], err);
+}
+
+bool sql_rename(const char *sql, size_t len,
+	bool (*rename)(void *context, const struct sql_token *schema,
+		const struct sql_token *table, struct buf *out, bool *known,
+		struct err *err),
+	void *context, struct buf *out, struct err *err)
+{
+	struct renaming in = { sql, len, 0, rename, context, out };
+	struct sql_token window[4] = { { .kind = SQL_BROKEN } };
+	size_t pos = 0;
+	bool more = true;
+
+	for (bool last = false; !last; last = !more) {
+		memmove(window, window + 1, 3 * sizeof(*window));
+		window[3] = (struct sql_token){ .kind = SQL_BROKEN };
+		more = sql_next(sql, len, &pos, &window[3]);
+		if (more && window[3].kind == SQL_BROKEN)
+			return err_set(err, ERR_REJECT,
+				"a quote or a comment never ends");
+		if (window[2].start == NULL || window[0].start == NULL ||
+			!sql_is_symbol(&window[1], '.') ||
+			sql_is_symbol(&window[0], '.'))
+			continue;
+		if (!rename_one(&in, window, more, err))
+			return false;
+	}
+	return buf_add(out, sql + in.done, len - in.done, err);
+}
+
 /* A star may mean all columns unless something to multiply, or count(,
  * stands before it. */
 static bool is_factor(const struct sql_token *before)

@@ -19,6 +19,8 @@ enum sql_kind {
 	SQL_BROKEN, /* a quote or comment that never ends: reaches to the end */
 };
 
+enum sql_dialect { SQL_POSTGRES, SQL_SQLITE };
+
 struct sql_token {
 	enum sql_kind kind;
 	const char *start;
@@ -42,6 +44,16 @@ bool sql_is_symbol(const struct sql_token *token, char symbol);
 bool sql_replace_relation(const char *sql, size_t len, const char *schema,
 	const char *table, const char *with, struct buf *out, struct err *err)
 	MUST_CHECK;
+
+/* Copies SQL with each schema.table that `rename` knows as the name it appends
+ * (quoted; *known false: none of ours, left alone), and an alias `table` where
+ * none is given. schema.table.column becomes table.column. ERR_REJECT: a quote
+ * or comment never ends. */
+bool sql_rename(const char *sql, size_t len,
+	bool (*rename)(void *context, const struct sql_token *schema,
+		const struct sql_token *table, struct buf *out, bool *known,
+		struct err *err),
+	void *context, struct buf *out, struct err *err) MUST_CHECK;
 
 /* Whether the text may use the column: by its name, or by a star. */
 bool sql_may_use(const char *sql, size_t len, const char *column);
