@@ -1,9 +1,10 @@
 /* http.c - the door to libcurl: one request, one bounded answer. */
 #include "common/http.h"
 
+#include "common/http_url.h"
+
 #include <ctype.h>
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,71 +30,9 @@ struct transfer {
 	bool took;      /* something of the answer's body */
 	bool too_large;
 	bool framed;    /* the answer tells where it ends */
-	char where[256]; /* scheme, host and path: no user, no query */
-	bool loopback;
+	struct http_url url;
 	struct err *err;
 };
-
-/* -- the address ------------------------------------------------------- */
-
-static bool is_loopback(const char *host)
-{
-	static const char local[] = ".localhost"; /* RFC 6761; curl knows */
-	const size_t len = strlen(host), tail = sizeof(local) - 1;
-
-	return strcmp(host, local + 1) == 0 || strcmp(host, "[::1]") == 0 ||
-		(len > tail && strcmp(host + len - tail, local) == 0) ||
-		(strncmp(host, "127.", 4) == 0 &&
-			strspn(host, "0123456789.") == len);
-}
-
-/* What may be shown of the address; the rest can hold secrets. */
-static bool read_parts(struct transfer *transfer, CURLU *url, struct err *err)
-{
-	char *scheme = NULL, *host = NULL, *path = NULL, *port = NULL;
-	bool ok;
-
-	ok = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-		curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK &&
-		curl_url_get(url, CURLUPART_PORT, &port,
-			CURLU_DEFAULT_PORT) == CURLUE_OK;
-	if (!ok) {
-		err_stop(err, EXIT_CONFIG, "a bad URL");
-		goto out;
-	}
-	(void)snprintf(transfer->where, sizeof(transfer->where),
-		"%s://%s:%s%s", scheme, host, port, path);
-	transfer->loopback = is_loopback(host);
-	ok = strcmp(scheme, "https") == 0 ||
-		(strcmp(scheme, "http") == 0 && (transfer->loopback ||
-			transfer->request->plain));
-	if (!ok)
-		err_stop(err, EXIT_CONFIG,
-			"%s: https is needed, but for this machine itself",
-			transfer->where);
-out:
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(path);
-	curl_free(port);
-	return ok;
-}
-
-static bool check_url(struct transfer *transfer, const char *text,
-	struct err *err)
-{
-	CURLU *url = curl_url();
-	bool ok;
-
-	if (url == NULL)
-		return err_memory(err);
-	ok = curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK ||
-		err_stop(err, EXIT_CONFIG, "a bad URL");
-	ok = ok && read_parts(transfer, url, err);
-	curl_url_cleanup(url);
-	return ok;
-}
 
 /* -- what comes back --------------------------------------------------- */
 
@@ -320,7 +259,7 @@ static CURLcode set_request(struct transfer *transfer)
 	bad |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 	bad |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	bad |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
-	if (transfer->loopback) /* whatever http_proxy says */
+	if (transfer->url.loopback) /* whatever http_proxy says */
 		bad |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	if (request->cacert != NULL && *request->cacert != '\0')
 		bad |= curl_easy_setopt(curl, CURLOPT_CAINFO, request->cacert);
@@ -336,42 +275,36 @@ static bool perform(struct transfer *transfer, struct err *err)
 
 	if (transfer->too_large)
 		return err_set(err, ERR_REJECT,
-			"%s: the answer is too large", transfer->where);
+			"%s: the answer is too large", transfer->url.where);
 	if (code == CURLE_WRITE_ERROR)
 		return false; /* who took it has said why */
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return err_set(err, ERR_REJECT,
 			"%s: the body became shorter while it was sent",
-			transfer->where);
+			transfer->url.where);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_memory(err);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		return err_stop(err, EXIT_CONFIG, "%s: %s", transfer->where,
+		return err_stop(err, EXIT_CONFIG, "%s: %s", transfer->url.where,
 			curl_easy_strerror(code));
 	if (code != CURLE_OK)
 		return err_set(err, ERR_RETRY, "%s does not answer: %s",
-			transfer->where, curl_easy_strerror(code));
+			transfer->url.where, curl_easy_strerror(code));
 	if (!transfer->framed && transfer->took)
 		return err_set(err, ERR_RETRY,
 			"%s: the answer does not tell where it ends",
-			transfer->where);
+			transfer->url.where);
 	take_status(transfer);
 	return true;
 }
 
 /* -- the outside ------------------------------------------------------- */
 
-static void global_start(void)
-{
-	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 struct http *http_open(struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http *http = calloc(1, sizeof(*http));
 
-	(void)pthread_once(&once, global_start);
+	http_global_start();
 	if (http != NULL)
 		http->curl = curl_easy_init();
 	if (http == NULL || http->curl == NULL) {
@@ -404,7 +337,8 @@ bool http_exchange(struct http *http, const struct http_request *request,
 	bool ok;
 
 	answer->status = 0;
-	if (!check_url(&transfer, request->url, err))
+	if (!http_url_read(request->url, request->plain, &transfer.url,
+		    err))
 		return false;
 	curl_easy_reset(http->curl); /* connections stay */
 	ok = set_headers(&transfer, err);

@@ -39,5 +39,7 @@ bool place_write(int fd, const char *data, size_t len) MUST_CHECK;
 /* Makes the names in the folder that holds path durable. */
 bool place_sync(int root, const char *path, struct err *err) MUST_CHECK;
 bool place_exists(int root, const char *path);
+/* All of it; false: errno tells. */
+bool place_write(int fd, const char *data, size_t len) MUST_CHECK;
 
 #endif
