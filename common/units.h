@@ -10,8 +10,8 @@
 enum unit {
 	UNIT_COUNT, /* a plain number */
 	UNIT_BYTES, /* B, KiB, MiB, GiB, TiB; bare: bytes */
-	UNIT_SECS,  /* s, min, h, d; bare: seconds */
-	UNIT_MS,    /* ms, s, min, h, d; bare: milliseconds */
+	UNIT_SECS,  /* s, m or min, h, d; bare: seconds */
+	UNIT_MS,    /* ms, s, m or min, h, d; bare: milliseconds */
 };
 
 /* Digits, maybe a blank, maybe a unit; no sign, no fraction. False when it is

@@ -20,7 +20,7 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libpq-dev librabbitmq-dev libcurl4-openssl-dev libcjson-dev
 	libsqlite3-dev libyaml-dev libxml2-dev zlib1g-dev libzstd-dev
 	libssl-dev libcunit1-dev libmicrohttpd-dev)
-RUN=(postgresql-15 tmux)
+RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
 TEST=(shellcheck python3 jq strace curl zstd procps spin iproute2)
 

@@ -28,6 +28,7 @@ static void amounts_are_read_and_shown(void)
 	check("5s", UNIT_MS, 5000, "5 s");
 	check("250ms", UNIT_MS, 250, "250 ms");
 	check("5 min", UNIT_MS, 300000, "5 min");
+	check("15m", UNIT_SECS, 900, "15 min");
 	check("90", UNIT_SECS, 90, "90 s");
 	check("2 d", UNIT_SECS, 172800, "2 d");
 	check("9223372036854775807", UNIT_COUNT, INT64_MAX,
