@@ -2,6 +2,7 @@
 #include "common/pipeline.h"
 
 #include "common/pipeline_report.h"
+#include "common/pipeline_api.h"
 #include "common/pipeline_test.h"
 
 #include <dirent.h>
@@ -82,6 +83,7 @@ static void dataset_clear(struct dataset *dataset)
 	free(dataset->name);
 	free(dataset->directory);
 	free(dataset->records);
+	pipeline_api_free(dataset->api);
 	free(dataset->schema);
 	free(dataset->table);
 	free(dataset->from);

@@ -54,6 +54,7 @@ struct dataset {
 	const struct pipeline *pipeline;
 	char *name;
 	char *directory; /* below raw_dir; NULL for a derived dataset */
+	struct pipeline_api *api; /* polled as well (pipeline_api.h); or NULL */
 	char **patterns; /* shell patterns of file names: one must match */
 	size_t pattern_count;
 	enum duplicate_rule duplicates;

@@ -310,6 +310,11 @@ static bool read_steps(struct reading *in, const struct doc *value,
 		parse_pointer(in, value, *steps, &count);
 }
 
+bool column_read_pointer(struct reading *in, const struct doc *value, void *to)
+{
+	return read_steps(in, value, "/items", to);
+}
+
 struct each_reading {
 	const struct dataset *dataset;
 	struct each *each;

@@ -21,6 +21,9 @@ bool column_read_each(struct reading *in, const struct doc *value, void *to)
 /* The JSON Pointer of a source's `records`, as text; into a char *. */
 bool column_read_records(struct reading *in, const struct doc *value, void *to)
 	MUST_CHECK;
+/* One JSON Pointer into a char **: its decoded steps and NULL. */
+bool column_read_pointer(struct reading *in, const struct doc *value, void *to)
+	MUST_CHECK;
 
 /* The column's place, COLUMN_NONE when there is none. */
 size_t column_find(const struct dataset *dataset, const char *name);

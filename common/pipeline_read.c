@@ -2,6 +2,7 @@
  * where and what is allowed. */
 #include "common/pipeline.h"
 
+#include "common/pipeline_api.h"
 #include "common/pipeline_column.h"
 #include "common/pipeline_report.h"
 #include "common/pipeline_test.h"
@@ -196,11 +197,24 @@ static bool default_patterns(struct reading *in, struct dataset *dataset)
 	return true;
 }
 
+/* Where the answers of an endpoint are claimed when nothing else is said. */
+static bool api_directory(struct reading *in, struct dataset *dataset)
+{
+	struct buf name = { 0 };
+	const bool ok = buf_printf(&name, in->err, "api/%s/%s",
+		in->pipeline->name, dataset->name);
+
+	dataset->directory = ok ? buf_take(&name) : NULL;
+	buf_clear(&name);
+	return ok;
+}
+
 static bool read_source(struct reading *in, const struct doc *value, void *to)
 {
 	static const struct field fields[] = {
 		{ "directory", read_directory,
-			offsetof(struct dataset, directory), true },
+			offsetof(struct dataset, directory), false },
+		{ "api", pipeline_api_read, 0, false },
 		{ "pattern", read_patterns, 0, false },
 		{ "records", column_read_records,
 			offsetof(struct dataset, records), false },
@@ -215,6 +229,11 @@ static bool read_source(struct reading *in, const struct doc *value, void *to)
 
 	if (!field_expect(in, value, DOC_MAP, "{ directory: events }") ||
 		!field_read_map(in, value, FIELDS(fields), dataset))
+		return false;
+	if (dataset->directory == NULL && dataset->api == NULL)
+		return FAIL(value, "the key \"directory\" is missing here, or "
+			"`api:` for what is polled");
+	if (dataset->directory == NULL && !api_directory(in, dataset))
 		return false;
 	return dataset->patterns != NULL || default_patterns(in, dataset);
 }
@@ -340,7 +359,10 @@ static bool read_datasets(struct reading *in, const struct doc *value,
 			return false;
 	for (size_t i = 0; i < count; i++)
 		if (!check_from(in, &value->items[2 * i + 1],
-			    &pipeline->datasets[i]))
+			    &pipeline->datasets[i]) ||
+			!pipeline_api_check(in, doc_get(
+				&value->items[2 * i + 1], "source"),
+				&pipeline->datasets[i]))
 			return false;
 	return true;
 }
