@@ -136,10 +136,11 @@ static void wait_for_work(const struct keeper *k)
 		/* a full hand has no eye for more */
 		{ .fd = k->ended_count == KEEPER_BATCH ? -1 :
 			queue_fd(k->reports), .events = POLLIN },
+		{ .fd = queue_fd(k->spooled), .events = POLLIN },
 	};
 	uint64_t count;
 
-	(void)poll(fds, 3, timeout_ms(k));
+	(void)poll(fds, 4, timeout_ms(k));
 	if (fds[1].revents != 0 && read(k->wake_fd, &count, sizeof(count)) < 0)
 		return;
 }
@@ -162,6 +163,7 @@ static bool turn(struct keeper *k, struct err *err)
 {
 	look_again(k);
 	return follow(k, err) && keeper_take_reports(k, err) &&
+		keeper_take_spooled(k, err) &&
 		watch_step(k->watch, err) && keeper_claim(k, err) &&
 		prune(k, err);
 }
@@ -286,7 +288,8 @@ static bool open_all(struct keeper *k, struct err *err)
 }
 
 struct keeper *keeper_start(struct plan *plan, struct queue *claims,
-	struct queue *reports, int died_fd, struct err *err)
+	struct queue *reports, struct queue *spooled, int died_fd,
+	struct err *err)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
 
@@ -298,6 +301,7 @@ struct keeper *keeper_start(struct plan *plan, struct queue *claims,
 	k->plan = plan_hold(plan);
 	k->claims = claims;
 	k->reports = reports;
+	k->spooled = spooled;
 	k->died_fd = died_fd;
 	k->wake_fd = -1;
 	if (open_all(k, err)) {

@@ -10,10 +10,12 @@ struct keeper;
 
 /* Opens the state file and the folders, finishes what an earlier process
  * left, then starts the thread. Gives struct source to claims, takes struct
- * report from reports. died_fd is an eventfd it raises when it ends by
+ * report from reports and struct source, claimed by others, from spooled.
+ * died_fd is an eventfd it raises when it ends by
  * itself. */
 struct keeper *keeper_start(struct plan *plan, struct queue *claims,
-	struct queue *reports, int died_fd, struct err *err);
+	struct queue *reports, struct queue *spooled, int died_fd,
+	struct err *err);
 /* Goes on by another plan; the keeper holds it by itself. */
 void keeper_follow(struct keeper *keeper, struct plan *plan);
 /* To be called when claims was closed: no more is claimed. */

@@ -175,6 +175,16 @@ bool keeper_hand_over(struct keeper *k, struct source *source,
 	return true;
 }
 
+bool keeper_take_spooled(struct keeper *k, struct err *err)
+{
+	struct source *source;
+	bool ok = true;
+
+	while (ok && (source = queue_pop(k->spooled, 0)) != NULL)
+		ok = keeper_hand_over(k, source, err);
+	return ok;
+}
+
 static void log_claim(const struct source *source)
 {
 	char same[UUID_TEXT];

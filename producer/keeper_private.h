@@ -29,6 +29,7 @@ struct keeper {
 	struct plan *plan;
 	struct queue *claims;
 	struct queue *reports;
+	struct queue *spooled;
 	int died_fd;
 	int wake_fd;
 	pthread_t thread;
@@ -59,6 +60,8 @@ bool keeper_busy(const struct keeper *k);
 /* True when a claimed file is being hashed once more: the plan it was claimed
  * by stays until that is done. */
 bool keeper_is_claiming(const struct keeper *k);
+/* What others claimed: answers of HTTP servers. */
+bool keeper_take_spooled(struct keeper *k, struct err *err) MUST_CHECK;
 /* A claimed source goes to the publisher, a duplicate straight to its end. */
 bool keeper_hand_over(struct keeper *k, struct source *source,
 	struct err *err) MUST_CHECK;

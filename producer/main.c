@@ -1,12 +1,14 @@
-/* main.c - sluice-producer: dropped files become messages.
+/* main.c - sluice-producer: dropped files and answers of HTTP servers become
+ * messages.
  *
- * Threads: the keeper (folders, state file), the publisher (RabbitMQ), and
- * this one, which owns the signals. Two queues join them: claimed sources
- * one way, reports the other. */
+ * Threads: the keeper (folders, state file), the publisher (RabbitMQ), the
+ * poller (HTTP), and this one, which owns the signals. Queues join them:
+ * claimed sources one way, reports the other. */
 #include "common/log.h"
 #include "common/health.h"
 #include "common/options.h"
 #include "common/probe.h"
+#include "producer/api_poller.h"
 #include "producer/keeper.h"
 #include "producer/publish.h"
 #include "producer/report.h"
@@ -30,8 +32,10 @@ struct daemon {
 	struct probe *probe;
 	struct queue *claims;  /* struct source */
 	struct queue *reports; /* struct report */
+	struct queue *spooled; /* struct source */
 	struct keeper *keeper;
 	struct publisher *publisher;
+	struct api_poller *poller;
 	int signals; /* signalfd */
 	int died;    /* eventfd, raised by a thread that failed */
 };
@@ -69,14 +73,19 @@ static bool start(struct daemon *d, struct err *err)
 	d->probe = probe_start(config->producer_http);
 	d->claims = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	d->reports = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
-	if (d->claims == NULL || d->reports == NULL)
+	d->spooled = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
+	if (d->claims == NULL || d->reports == NULL || d->spooled == NULL)
 		return false;
-	d->keeper = keeper_start(d->plan, d->claims, d->reports, d->died, err);
+	d->keeper = keeper_start(d->plan, d->claims, d->reports, d->spooled,
+		d->died, err);
 	if (d->keeper == NULL)
 		return false;
 	d->publisher = publisher_start(d->plan, d->claims, d->reports,
 		d->died, err);
-	return d->publisher != NULL;
+	if (d->publisher != NULL)
+		d->poller = api_poller_start(d->plan, d->spooled, d->died,
+			err);
+	return d->poller != NULL;
 }
 
 /* -- running ---------------------------------------------------------- */
@@ -95,6 +104,7 @@ static void reload(struct daemon *d)
 	}
 	log_setup(plan->config.log_level, plan->config.log_format);
 	keeper_follow(d->keeper, plan);
+	api_poller_follow(d->poller, plan);
 	plan_release(d->plan);
 	d->plan = plan;
 }
@@ -145,29 +155,37 @@ static void drain(struct daemon *d)
 		source_free(report->source);
 		free(report);
 	}
+	while (d->spooled != NULL &&
+		(source = queue_pop(d->spooled, 0)) != NULL)
+		source_free(source);
 	queue_free(d->claims);
 	queue_free(d->reports);
+	queue_free(d->spooled);
 }
 
-/* The publisher first: its last reports are the keeper's last work. */
+/* The poller first: what it spooled has its rows. The publisher before the
+ * keeper: its last reports are the keeper's last work. */
 static bool stop(struct daemon *d, struct err *err)
 {
 	bool ok = true;
 
 	(void)signal(SIGALRM, on_alarm);
 	(void)alarm(STOP_SECS);
+	if (d->poller != NULL)
+		ok = api_poller_stop(d->poller, err);
 	if (d->claims != NULL)
 		queue_close(d->claims);
 	if (d->keeper != NULL)
 		keeper_stop(d->keeper);
 	if (d->publisher != NULL)
-		ok = publisher_join(d->publisher, JOIN_MS, err);
+		ok = publisher_join(d->publisher, JOIN_MS, err) && ok;
 	if (d->reports != NULL)
 		queue_close(d->reports);
 	if (d->keeper != NULL)
 		ok = keeper_join(d->keeper, err) && ok;
 	drain(d);
 	probe_stop(d->probe);
+	api_poller_free(d->poller);
 	plan_release(d->plan);
 	return ok;
 }

@@ -58,28 +58,54 @@ static bool list_datasets(struct plan *plan, struct err *err)
 	return true;
 }
 
-struct plan *plan_load(const char *config_file,
-	const struct config_flag *flags, struct err *err)
+static struct plan *plan_new(struct err *err)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
 
-	if (plan == NULL) {
+	if (plan == NULL)
 		(void)err_memory(err);
-		return NULL;
-	}
-	if (!config_load(&plan->config, config_file, flags, err)) {
-		free(plan);
-		return NULL;
-	}
-	plan->users = 1;
-	if (config_need_broker(&plan->config, err) &&
-		pipeline_set_read(plan->config.pipelines_dir, &plan->set, err)) {
+	else
+		plan->users = 1;
+	return plan;
+}
+
+static struct plan *read_pipelines(struct plan *plan, struct err *err)
+{
+	if (pipeline_set_read(plan->config.pipelines_dir, &plan->set, err)) {
 		if (list_datasets(plan, err))
 			return plan;
 	} else
 		plan->set = (struct pipeline_set){ 0 };
 	plan_release(plan);
 	return NULL;
+}
+
+struct plan *plan_load(const char *config_file,
+	const struct config_flag *flags, struct err *err)
+{
+	struct plan *plan = plan_new(err);
+
+	if (plan == NULL)
+		return NULL;
+	if (!config_load(&plan->config, config_file, flags, err)) {
+		free(plan);
+		return NULL;
+	}
+	if (config_need_broker(&plan->config, err))
+		return read_pipelines(plan, err);
+	plan_release(plan);
+	return NULL;
+}
+
+struct plan *plan_of(const struct config *config, struct err *err)
+{
+	struct plan *plan = plan_new(err);
+
+	if (plan == NULL)
+		return NULL;
+	plan->config = *config;
+	plan->borrowed = true;
+	return read_pipelines(plan, err);
 }
 
 struct plan *plan_hold(struct plan *plan)
@@ -96,7 +122,8 @@ void plan_release(struct plan *plan)
 	free(plan->rules);
 	free(plan->folders);
 	pipeline_set_clear(&plan->set);
-	config_clear(&plan->config);
+	if (!plan->borrowed)
+		config_clear(&plan->config);
 	free(plan);
 }
 

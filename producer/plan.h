@@ -16,11 +16,14 @@ struct plan {
 	struct watch_folder *folders;
 	size_t count;
 	int users;
+	bool borrowed; /* config is somebody else's */
 };
 
 /* Reads and checks everything; NULL with what is wrong. Held once. */
 struct plan *plan_load(const char *config_file,
 	const struct config_flag *flags, struct err *err);
+/* The same from settings that were read; they must outlive it. */
+struct plan *plan_of(const struct config *config, struct err *err);
 struct plan *plan_hold(struct plan *plan);
 void plan_release(struct plan *plan); /* NULL is fine */
 

@@ -2,6 +2,7 @@
 #include "producer/recover.h"
 #include "common/log.h"
 #include "common/place.h"
+#include "producer/api_state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -127,7 +128,7 @@ static bool finish_again(const struct finish_dirs *dirs, struct state *state,
 	return true;
 }
 
-/* True when a row knows the file. */
+/* True when a row knows the file, or a request whose answer it is. */
 static bool is_known(const struct finish_dirs *dirs, struct state *state,
 	const char *name, bool *known, struct err *err)
 {
@@ -137,9 +138,10 @@ static bool is_known(const struct finish_dirs *dirs, struct state *state,
 	*known = false;
 	if (!uuid_parse(name, strlen(name), &drop))
 		return true;
-	if (!state_get(state, &drop, &source, err))
+	if (!api_state_intends(state, name, known, err) ||
+		!state_get(state, &drop, &source, err))
 		return false;
-	*known = source != NULL && finish_again(dirs, state, source);
+	*known = *known || (source != NULL && finish_again(dirs, state, source));
 	source_free(source);
 	return true;
 }

@@ -29,6 +29,8 @@ void source_free(struct source *source)
 {
 	if (source == NULL)
 		return;
+	if (source->counted != NULL)
+		--*source->counted;
 	free(source->pipeline);
 	free(source->dataset);
 	free(source->directory);

@@ -43,6 +43,7 @@ struct source {
 	/* not stored */
 	bool resumed;      /* claimed by an earlier process */
 	bool given_up;     /* not all of it could be sent */
+	_Atomic long *counted; /* one less when it is freed; or NULL */
 	/* sent once more, by `sluice reconcile` */
 	const char *kept_root; /* NULL: raw_dir and the claimed path */
 	char *kept;            /* the file below kept_root */

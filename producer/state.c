@@ -2,6 +2,7 @@
 #include "producer/state.h"
 #include "common/clock.h"
 #include "common/sqlite.h"
+#include "producer/api_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 
 struct state {
 	struct sqlite *db;
@@ -55,7 +56,6 @@ static const char schema[] =
 	" where state in ('claimed', 'published');"
 	"create index if not exists source_content on source (sha256);"
 	"create index if not exists source_age on source (changed_us);"
-	"pragma user_version = 1;"
 	"commit;";
 
 /* 2: where records stand inside of a file. */
@@ -142,8 +142,12 @@ static bool make_schema(struct state *state, const char *file, struct err *err)
 	if (version > STATE_VERSION)
 		return err_stop(err, EXIT_IO, "%s was written by a newer "
 			"version of Sluice: run that one", file);
-	return (version >= 1 || sqlite_run(state->db, schema, err)) &&
-		(version >= 2 || sqlite_run(state->db, second, err));
+	if ((version < 1 && !sqlite_run(state->db, schema, err)) ||
+		(version < 2 && !sqlite_run(state->db, second, err)))
+		return false;
+	return version >= 3 ||
+		(sqlite_run(state->db, api_state_schema, err) &&
+			sqlite_run(state->db, "pragma user_version = 3", err));
 }
 
 struct state *state_open(const char *file, struct err *err)
@@ -167,6 +171,27 @@ struct state *state_open(const char *file, struct err *err)
 	return NULL;
 }
 
+struct state *state_open_beside(const char *file, struct err *err)
+{
+	struct state *state = calloc(1, sizeof(*state));
+
+	if (state == NULL) {
+		(void)err_memory(err);
+		return NULL;
+	}
+	state->lock = -1;
+	state->db = sqlite_open_file(file, err);
+	if (state->db != NULL)
+		return state;
+	state_close(state);
+	return NULL;
+}
+
+struct sqlite *state_sqlite(struct state *state)
+{
+	return state->db;
+}
+
 /* One that was never written to by a producer has no version. */
 static bool check_version(struct state *state, const char *file,
 	struct err *err)
@@ -175,7 +200,7 @@ static bool check_version(struct state *state, const char *file,
 
 	if (!one_int(state, "pragma user_version", &version, err))
 		return false;
-	return version == STATE_VERSION ||
+	return version == STATE_VERSION || version == STATE_VERSION - 1 ||
 		err_stop(err, EXIT_IO, "%s was written by another version of "
 			"Sluice (%" PRId64 ", this one reads %d)", file,
 			version, STATE_VERSION);

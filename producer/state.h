@@ -1,7 +1,7 @@
 /* state.h - what was claimed and sent, in SQLite: it survives any crash.
  *
- * One thread owns it. Full disk and busy are ERR_RETRY: roll back and try
- * again later; anything else is ERR_STOP. */
+ * One thread owns an open one. Full disk and busy are ERR_RETRY: roll back and
+ * try again later; anything else is ERR_STOP. */
 #ifndef SLUICE_STATE_H
 #define SLUICE_STATE_H
 
@@ -12,8 +12,11 @@ struct state;
 /* Makes the folder and the file when missing. A second producer on the same
  * file is refused (ERR_STOP), as is a file made by a newer version. */
 struct state *state_open(const char *file, struct err *err);
+/* The same file once more, for another thread of the process that has opened
+ * it: a connection of its own. */
+struct state *state_open_beside(const char *file, struct err *err);
 /* For looking only, beside the producer that owns it: takes no lock, and only
- * state_get and state_after are to be called. A file that is not there is
+ * what reads is to be called. A file that is not there is
  * ERR_REJECT, one that may not be read ERR_STOP/EXIT_IO. */
 struct state *state_look(const char *file, struct err *err);
 void state_close(struct state *state);
@@ -51,5 +54,8 @@ bool state_same(struct state *state, const struct source *source, bool *found,
 /* Forgets drops that ended before that time. */
 bool state_prune(struct state *state, int64_t before_us, struct err *err)
 	MUST_CHECK;
+
+/* What lies under it, for api_state.c. Borrowed. */
+struct sqlite *state_sqlite(struct state *state);
 
 #endif

@@ -1,0 +1,353 @@
+/* api_desk.c - all endpoints, served in turn. */
+#include "producer/api_private.h"
+#include "common/clock.h"
+#include "common/pointer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STORE_AGAIN_MS INT64_C(5000)
+#define LOOK_MS INT64_C(30000) /* clocks may jump: how often to look */
+#define DAY_US (INT64_C(86400) * 1000000)
+
+/* -- children ------------------------------------------------------------ */
+
+struct gather {
+	struct api_child *child;
+	struct err *err;
+};
+
+static bool has_pointer(const struct api_child *child, const char *text,
+	size_t len)
+{
+	for (size_t i = 0; i < child->count; i++)
+		if (strlen(child->pointers[i]) == len &&
+			memcmp(child->pointers[i], text, len) == 0)
+			return true;
+	return false;
+}
+
+static bool add_pointer(void *context, const char *text, size_t len)
+{
+	struct gather *gather = context;
+	struct api_child *child = gather->child;
+	char **steps = calloc(POINTER_STEPS_MAX + 1, sizeof(*steps));
+	size_t count = 0;
+
+	if (has_pointer(child, text, len)) {
+		free(steps);
+		return true;
+	}
+	child->pointers = realloc(child->pointers,
+		(child->count + 1) * sizeof(*child->pointers));
+	child->steps = realloc(child->steps,
+		(child->count + 1) * sizeof(*child->steps));
+	if (steps == NULL || child->pointers == NULL || child->steps == NULL)
+		return err_memory(gather->err);
+	child->steps[child->count] = steps;
+	child->pointers[child->count] = strndup(text, len);
+	if (child->pointers[child->count++] == NULL)
+		return err_memory(gather->err);
+	return pointer_parse(child->pointers[child->count - 1], steps, &count,
+		gather->err);
+}
+
+static bool gather_pointers(const struct pipeline_api *api,
+	struct gather *gather)
+{
+	bool ok = api_template_parents(api->path, add_pointer, gather) &&
+		api_template_parents(api->body, add_pointer, gather);
+
+	for (size_t i = 0; ok && i < api->query.count; i++)
+		ok = api_template_parents(api->query.items[i].value,
+			add_pointer, gather);
+	for (size_t i = 0; ok && i < api->headers.count; i++)
+		ok = api_template_parents(api->headers.items[i].value,
+			add_pointer, gather);
+	return ok;
+}
+
+static bool add_child(struct api_endpoint *e, struct api_endpoint *child,
+	struct err *err)
+{
+	struct api_child *at = &e->children[e->child_count];
+	struct gather gather = { at, err };
+
+	e->child_endpoints[e->child_count++] = child;
+	at->endpoint = child->name;
+	return gather_pointers(child->api, &gather);
+}
+
+static bool find_children(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	e->children = calloc(desk->count, sizeof(*e->children));
+	e->child_endpoints = calloc(desk->count, sizeof(*e->child_endpoints));
+	if (e->children == NULL || e->child_endpoints == NULL)
+		return err_memory(err);
+	for (size_t i = 0; i < desk->count; i++) {
+		struct api_endpoint *child = &desk->endpoints[i];
+
+		if (child->dataset->pipeline == e->dataset->pipeline &&
+			child->api->parent != NULL &&
+			strcmp(child->api->parent, e->dataset->name) == 0 &&
+			!add_child(e, child, err))
+			return false;
+	}
+	return true;
+}
+
+/* -- making ---------------------------------------------------------------- */
+
+static struct api_host *host_of(struct api_desk *desk, const char *origin,
+	struct err *err)
+{
+	const int64_t day = clock_wall_us() / DAY_US;
+	struct api_host *host;
+
+	for (size_t i = 0; i < desk->host_count; i++)
+		if (strcmp(desk->hosts[i].name, origin) == 0)
+			return &desk->hosts[i];
+	host = &desk->hosts[desk->host_count++];
+	(void)snprintf(host->name, sizeof(host->name), "%s", origin);
+	host->day = day;
+	return api_state_used(desk->state, host->name, day, &host->used,
+		err) ? host : NULL;
+}
+
+static bool open_endpoint(struct api_desk *desk, struct api_endpoint *e,
+	const struct dataset *dataset, struct err *err)
+{
+	struct http_url url;
+
+	e->dataset = dataset;
+	e->api = dataset->api;
+	(void)snprintf(e->name, sizeof(e->name), "%s.%s",
+		dataset->pipeline->name, dataset->name);
+	for (size_t i = 0; i < desk->plan->count; i++)
+		if (strcmp(desk->plan->rules[i].pipeline,
+			    dataset->pipeline->name) == 0 &&
+			strcmp(desk->plan->rules[i].dataset, dataset->name) ==
+				0)
+			e->rules = &desk->plan->rules[i];
+	if (!http_url_read(e->api->url, e->api->plain_http, &url, err))
+		return err_wrap(err, "%s", e->name);
+	e->host = host_of(desk, url.origin, err);
+	if (e->host == NULL)
+		return false;
+	api_host_limit(e->host, e->api);
+	if (e->api->cron != NULL && !cron_parse(e->api->cron, &e->cron, err))
+		return false;
+	if (e->api->zone != NULL &&
+		(e->zone = zone_open(e->api->zone, err)) == NULL)
+		return false;
+	return api_load(desk, e, err);
+}
+
+static size_t count_endpoints(const struct plan *plan)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->set.count; i++)
+		for (size_t k = 0; k < plan->set.pipelines[i].dataset_count;
+			k++)
+			if (plan->set.pipelines[i].datasets[k].api != NULL)
+				count++;
+	return count;
+}
+
+static bool open_all(struct api_desk *desk, struct err *err)
+{
+	const struct pipeline_set *set = &desk->plan->set;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < set->count; i++)
+		for (size_t k = 0; ok && k < set->pipelines[i].dataset_count;
+			k++)
+			if (set->pipelines[i].datasets[k].api != NULL)
+				ok = open_endpoint(desk,
+					&desk->endpoints[desk->count++],
+					&set->pipelines[i].datasets[k], err);
+	for (size_t i = 0; ok && i < desk->count; i++)
+		ok = find_children(desk, &desk->endpoints[i], err);
+	return ok;
+}
+
+bool api_desk_open(struct api_desk *desk, struct plan *plan, struct err *err)
+{
+	const size_t most = count_endpoints(plan);
+
+	desk->plan = plan_hold(plan);
+	desk->endpoints = calloc(most + 1, sizeof(*desk->endpoints));
+	desk->hosts = calloc(most + 1, sizeof(*desk->hosts));
+	if (desk->endpoints == NULL || desk->hosts == NULL)
+		return err_memory(err);
+	if (most == 0)
+		return true;
+	desk->client = http_client_new(plan->config.raw_dir, err);
+	return desk->client != NULL && open_all(desk, err);
+}
+
+static void free_children(struct api_endpoint *e)
+{
+	for (size_t i = 0; i < e->child_count; i++) {
+		struct api_child *child = &e->children[i];
+
+		for (size_t k = 0; k < child->count; k++) {
+			for (char **step = child->steps[k]; *step; step++)
+				free(*step);
+			free(child->steps[k]);
+			free(child->pointers[k]);
+		}
+		free(child->steps);
+		free(child->pointers);
+	}
+	free(e->children);
+	free(e->child_endpoints);
+}
+
+static void endpoint_clear(struct api_endpoint *e)
+{
+	free_children(e);
+	zone_free(e->zone);
+	api_row_clear(&e->row);
+	api_intent_clear(&e->intent);
+	api_token_clear(&e->token);
+	api_login_clear(&e->login);
+	api_request_clear(&e->request);
+	api_ring_clear(&e->ring);
+	free(e->cursor);
+}
+
+void api_desk_clear(struct api_desk *desk)
+{
+	http_client_free(desk->client);
+	desk->client = NULL;
+	for (size_t i = 0; i < desk->count; i++)
+		endpoint_clear(&desk->endpoints[i]);
+	free(desk->endpoints);
+	free(desk->hosts);
+	desk->endpoints = NULL;
+	desk->hosts = NULL;
+	desk->count = desk->host_count = 0;
+	object_store_close(desk->store);
+	desk->store = NULL;
+	plan_release(desk->plan);
+	desk->plan = NULL;
+}
+
+struct api_endpoint *api_desk_find(const struct api_desk *desk,
+	const char *name)
+{
+	for (size_t i = 0; i < desk->count; i++)
+		if (strcmp(desk->endpoints[i].name, name) == 0)
+			return &desk->endpoints[i];
+	return NULL;
+}
+
+/* -- turning --------------------------------------------------------------------- */
+
+/* A store on a file system that is away is waited for. */
+static bool open_store(struct api_desk *desk, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (desk->store != NULL || desk->count == 0 ||
+		clock_now_ms() < desk->store_ms)
+		return true;
+	desk->store = object_store_open(&desk->plan->config, &why);
+	if (desk->store != NULL) {
+		(void)log_repeat_clear(&desk->no_store);
+		return true;
+	}
+	if (why.kind == ERR_STOP) {
+		*err = why;
+		return false;
+	}
+	desk->store_ms = clock_now_ms() + STORE_AGAIN_MS;
+	if (log_repeat_due(&desk->no_store))
+		log_err(LOG_ERROR, "no_object_store", &why);
+	return true;
+}
+
+/* Where the clock was put back, what was due in an hour is not due in a year. */
+static void mind_the_clock(struct api_endpoint *e, int64_t wall_us)
+{
+	const int64_t longest = e->api->every_secs * 1000000;
+
+	if (longest > 0 && e->row.next_us > wall_us + longest)
+		e->row.next_us = wall_us + longest;
+	if (e->api->cron != NULL && e->row.next_us != API_NEVER &&
+		e->row.next_us > wall_us + DAY_US)
+		e->row.next_us = api_due_us(e, wall_us);
+}
+
+/* A run that was cut off goes on at once, one that failed when it is time. */
+static bool is_due(struct api_endpoint *e, int64_t wall_us)
+{
+	mind_the_clock(e, wall_us);
+	return e->row.next_us <= wall_us || (e->intends && e->row.running &&
+		e->row.failures == 0 && e->adopt);
+}
+
+static bool idle_step(struct api_desk *desk, struct api_endpoint *e,
+	int64_t *wake_ms, struct err *err)
+{
+	const int64_t wall = clock_wall_us(), now = clock_now_ms();
+	struct err why = { 0 };
+	int64_t left;
+
+	if (now < e->wake_ms) {
+		*wake_ms = e->wake_ms;
+		return true;
+	}
+	if (is_due(e, wall)) {
+		*wake_ms = 0;
+		if (api_begin(desk, e, &why))
+			return true;
+		if (why.kind == ERR_STOP) {
+			*err = why;
+			return false;
+		}
+		if (log_repeat_due_for(&desk->no_state, why.text))
+			log_err(LOG_ERROR, "poll_stalled", &why);
+		e->wake_ms = *wake_ms = now + 1000;
+		return true;
+	}
+	left = (e->row.next_us - wall) / 1000 + 1;
+	*wake_ms = now + (left > LOOK_MS ? LOOK_MS : left);
+	return true;
+}
+
+static bool serve(struct api_desk *desk, struct api_endpoint *e,
+	int64_t *wake_ms, struct err *err)
+{
+	*wake_ms = API_NEVER;
+	if (e->phase == API_IDLE && !idle_step(desk, e, wake_ms, err))
+		return false;
+	return e->phase != API_READY || api_step(desk, e, wake_ms, err);
+}
+
+bool api_desk_turn(struct api_desk *desk, int64_t *wait_ms, struct err *err)
+{
+	const int64_t now = clock_now_ms();
+	int64_t first = now + LOOK_MS;
+
+	if (!open_store(desk, err))
+		return false;
+	for (size_t i = 0; i < desk->count; i++) {
+		struct api_endpoint *e = &desk->endpoints[
+			(desk->first + i) % desk->count];
+		int64_t wake;
+
+		if (!serve(desk, e, &wake, err))
+			return false;
+		if (wake < first)
+			first = wake;
+	}
+	if (desk->count > 0)
+		desk->first = (desk->first + 1) % desk->count;
+	*wait_ms = first > now ? first - now : 0;
+	return true;
+}

@@ -1,0 +1,422 @@
+/* api_fetch.c - requests, and what comes of them: taken, tried again, or given
+ * up for this time. */
+#include "producer/api_private.h"
+#include "common/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_MAX 256          /* sources of endpoints that have not ended */
+#define FULL_MS INT64_C(100)  /* when to look again */
+#define AGAIN_MS INT64_C(1000)
+
+static int64_t now_plus(int64_t ms)
+{
+	return clock_now_ms() + ms;
+}
+
+/* -- giving up, trying again ------------------------------------------------ */
+
+static void drop_request(struct api_endpoint *e)
+{
+	api_request_clear(&e->request);
+	api_login_clear(&e->login);
+}
+
+/* Our own disk or state file: the answer, if it was kept, is found there. */
+static bool try_ours_again(struct api_desk *desk, struct api_endpoint *e,
+	const struct err *why)
+{
+	if (log_repeat_due_for(&desk->no_state, why->text))
+		log_err(LOG_ERROR, "poll_stalled", why);
+	e->phase = e->intends ? API_READY : API_IDLE;
+	e->adopt = e->intends;
+	e->wake_ms = now_plus(AGAIN_MS);
+	return true;
+}
+
+/* Whatever of ours fails: a hitch waits, anything else ends the daemon. */
+static bool settle(struct api_desk *desk, struct api_endpoint *e, bool ok,
+	struct err *err)
+{
+	struct err why = *err;
+
+	if (ok) {
+		(void)log_repeat_clear(&desk->no_state);
+		return true;
+	}
+	if (why.kind == ERR_STOP)
+		return false;
+	*err = (struct err){ 0 };
+	return try_ours_again(desk, e, &why);
+}
+
+static bool give_up(struct api_desk *desk, struct api_endpoint *e, bool lost,
+	const struct err *why, struct err *err)
+{
+	return settle(desk, e, api_fail(desk, e, lost, why, err), err);
+}
+
+/* The same request once more, or the end of this run's patience. */
+static bool try_again(struct api_desk *desk, struct api_endpoint *e,
+	const struct api_hint *hint, const struct err *why, struct err *err)
+{
+	int64_t pause;
+
+	if (e->backoff.attempts + 1 >= e->api->retry.tries)
+		return give_up(desk, e, false, why, err);
+	pause = backoff_next_ms(&e->backoff);
+	if (hint != NULL && hint->wait && hint->wait_ms > pause)
+		pause = hint->wait_ms + pause / 4; /* and not all at once */
+	LOG(LOG_DEBUG, "poll_again", LOG_S("endpoint", e->name),
+		LOG_S("err", why->text), LOG_I("ms", pause));
+	e->phase = API_READY;
+	e->wake_ms = now_plus(pause);
+	return true;
+}
+
+/* -- sending --------------------------------------------------------------------- */
+
+static void count_request(struct api_desk *desk, struct api_endpoint *e)
+{
+	(void)desk;
+	api_host_take(e->host, clock_now_ms(), clock_wall_us());
+	e->row.requests++;
+	e->tally.requests++;
+}
+
+static bool ask_token(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	static const struct http_header headers[] = {
+		{ "Accept", "application/json" },
+		{ "Content-Type", "application/x-www-form-urlencoded" },
+		{ NULL, NULL },
+	};
+	const struct api_limits *limits = &e->api->limits;
+	struct buf body = { 0 };
+	bool ok = api_token_request(&e->api->auth, &body, &e->login, err);
+	const struct http_call call = {
+		.method = "POST", .url = e->api->auth.token_url,
+		.headers = headers, .user = e->login.user,
+		.password = e->login.password, .cacert = e->api->ca_file,
+		.plain_http = e->api->plain_http,
+		.body = body.data, .body_len = body.len,
+		.timeout_ms = limits->timeout_ms,
+		.connect_ms = limits->connect_ms,
+		.slow_bytes = limits->slow_bytes,
+		.slow_secs = limits->slow_secs,
+		.max_bytes = 1 << 20, .context = e,
+	};
+
+	ok = ok && http_client_start(desk->client, &call, err);
+	buf_clear(&body);
+	if (!ok)
+		return false;
+	count_request(desk, e);
+	e->phase = API_TOKEN;
+	return true;
+}
+
+static bool send_request(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	const struct api_ask ask = api_ask_of(e);
+	struct api_known known = { .etag = NULL };
+	struct buf address = { 0 };
+	struct api_validators validators;
+	bool ok = buf_add_str(&address, e->intent.url, err);
+
+	if (ok && e->api->body != NULL)
+		ok = buf_add_char(&address, '\n', err) &&
+			api_request_body(&ask, &address, err);
+	ok = ok && api_state_known(desk->state, e->name, address.data, &known,
+		err);
+	validators = (struct api_validators){ known.etag, known.modified };
+	ok = ok && api_request_make(&ask, e->intent.url, &e->login,
+		&validators, &e->request, err);
+	if (ok) {
+		e->request.call.context = e;
+		ok = http_client_start(desk->client, &e->request.call, err);
+	}
+	if (ok) {
+		count_request(desk, e);
+		e->phase = API_FLYING;
+	}
+	api_known_clear(&known);
+	buf_clear(&address);
+	return ok;
+}
+
+static bool send_now(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	enum api_auth_need need;
+
+	drop_request(e);
+	if (!api_auth_login(&e->api->auth, &e->token, clock_now_ms(), &need,
+		    &e->login, err))
+		return false;
+	return need == API_AUTH_TOKEN ? ask_token(desk, e, err) :
+		send_request(desk, e, err);
+}
+
+/* -- adopting ----------------------------------------------------------------------- */
+
+/* The answer of an earlier process, with what came beside it. */
+static bool find_answer(struct api_desk *desk, const struct api_endpoint *e,
+	bool *found, long *status, struct buf *headers, struct buf *body,
+	struct err *err)
+{
+	struct buf note = { 0 };
+	struct err why = { 0 };
+	bool there = false;
+	bool ok = object_get_note(desk->store, e->intent.object, OBJECT_HTTP,
+		&note, &there, err);
+
+	*found = false;
+	if (ok && there && api_note_read(note.data, status, headers, &why))
+		ok = object_get(desk->store, e->intent.object, body, found,
+			err);
+	buf_clear(&note);
+	return ok;
+}
+
+static bool adopt(struct api_desk *desk, struct api_endpoint *e,
+	bool *found, struct err *err)
+{
+	struct buf headers = { 0 }, body = { 0 };
+	struct err why = { 0 };
+	long status = 0;
+	bool ok = find_answer(desk, e, found, &status, &headers, &body, err);
+
+	e->adopt = !ok;
+	if (ok && *found) {
+		LOG(LOG_INFO, "adopted", LOG_S("endpoint", e->name),
+			LOG_S("object", e->intent.object));
+		ok = api_take_answer(desk, e, status, &headers,
+			body.data != NULL ? body.data : "", body.len, true,
+			&why);
+		if (!ok && why.kind == ERR_REJECT) { /* of no use any more */
+			*found = false;
+			ok = true;
+		} else if (!ok)
+			*err = why;
+	}
+	buf_clear(&headers);
+	buf_clear(&body);
+	return ok;
+}
+
+/* -- a step ------------------------------------------------------------------------------ */
+
+static bool is_full(const struct api_desk *desk)
+{
+	return *desk->open >= OPEN_MAX;
+}
+
+static bool not_sent(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	struct err why = *err;
+
+	if (why.kind == ERR_STOP && why.exit_code != EXIT_CONFIG)
+		return false;
+	*err = (struct err){ 0 };
+	if (why.kind == ERR_RETRY)
+		return try_ours_again(desk, e, &why);
+	return give_up(desk, e, false, &why, err);
+}
+
+/* Before the request goes out: is there an answer, is there room, is it
+ * time? */
+bool api_step(struct api_desk *desk, struct api_endpoint *e, int64_t *wake_ms,
+	struct err *err)
+{
+	const int64_t now = clock_now_ms();
+	bool found = false;
+	int64_t wait;
+
+	*wake_ms = e->wake_ms;
+	if (now < e->wake_ms)
+		return true;
+	*wake_ms = now + FULL_MS;
+	if (desk->store == NULL || is_full(desk))
+		return true;
+	if (e->adopt && !settle(desk, e, adopt(desk, e, &found, err), err))
+		return false;
+	if (found || e->adopt) {
+		*wake_ms = e->wake_ms;
+		return true;
+	}
+	wait = api_host_wait(e->host, now, clock_wall_us());
+	*wake_ms = wait < 0 ? API_NEVER : now + wait;
+	if (wait != 0)
+		return true;
+	*wake_ms = API_NEVER;
+	return send_now(desk, e, err) || not_sent(desk, e, err);
+}
+
+/* -- what comes back ----------------------------------------------------------------------- */
+
+static bool refused(const struct api_endpoint *e,
+	const struct http_reply *reply, struct err *why)
+{
+	char name[256];
+
+	return err_set(why, ERR_REJECT, "%s: %ld: %s %s", reply->where,
+		reply->status, api_auth_name(&e->api->auth, name),
+		e->api->auth.kind == API_AUTH_NONE ? "was given" :
+		reply->status == 401 ? "is not accepted" :
+		"is not accepted, or may not read this");
+}
+
+static void describe(const struct api_endpoint *e,
+	const struct http_reply *reply, const struct api_hint *hint,
+	struct err *why)
+{
+	const long status = reply->status;
+
+	if (reply->err.kind != ERR_NONE)
+		*why = reply->err;
+	else if (status == 401 || (status == 403 && !hint->wait))
+		(void)refused(e, reply, why);
+	else if (status == 404 || status == 410)
+		(void)err_set(why, ERR_REJECT, "%s: %ld: nothing is there: "
+			"check `url` and `path`", reply->where, status);
+	else if (status == 429 || status == 403)
+		(void)err_set(why, ERR_RETRY, "%s: %ld: too many requests; "
+			"waiting %" PRId64 " s", reply->where, status,
+			hint->wait ? hint->wait_ms / 1000 : 0);
+	else
+		(void)err_set(why, ERR_RETRY, "%s: %ld", reply->where, status);
+}
+
+static bool renew_token(struct api_endpoint *e, long status)
+{
+	if (status != 401 || e->api->auth.kind != API_AUTH_OAUTH2 ||
+		e->renewed)
+		return false;
+	e->renewed = true;
+	api_token_clear(&e->token);
+	e->phase = API_READY;
+	e->wake_ms = 0;
+	return true;
+}
+
+static bool wants_again(const struct api_endpoint *e,
+	const struct http_reply *reply, const struct api_hint *hint)
+{
+	if (reply->err.kind != ERR_NONE)
+		return reply->err.kind == ERR_RETRY &&
+			api_retry_wanted(&e->api->retry, 0);
+	return api_retry_wanted(&e->api->retry, reply->status) ||
+		(reply->status == 403 && hint->wait);
+}
+
+/* A place in the middle that is gone: the next run begins anew. */
+static bool lost_place(const struct api_endpoint *e, long status)
+{
+	return status >= 400 && status < 500 && status != 401 &&
+		status != 403 && (e->intent.place.number > 1);
+}
+
+static bool take_failure(struct api_desk *desk, struct api_endpoint *e,
+	const struct http_reply *reply, const struct api_hint *hint,
+	struct err *err)
+{
+	struct err why = { 0 };
+
+	describe(e, reply, hint, &why);
+	if (renew_token(e, reply->status))
+		return true;
+	if (wants_again(e, reply, hint))
+		return try_again(desk, e, hint, &why, err);
+	if ((reply->status == 404 || reply->status == 410) &&
+		e->intent.parent != NULL)
+		return settle(desk, e, api_skip_parent(desk, e, &why, err),
+			err);
+	return give_up(desk, e, lost_place(e, reply->status), &why, err);
+}
+
+/* What the server said of itself is believed; only its records may be bad. */
+static bool take_success(struct api_desk *desk, struct api_endpoint *e,
+	struct http_reply *reply, struct err *err)
+{
+	struct err why = { 0 };
+	bool circles;
+
+	if (api_take_answer(desk, e, reply->status, &reply->headers,
+		    reply->body, reply->len, false, &why))
+		return true;
+	if (why.kind != ERR_REJECT) {
+		*err = why;
+		return settle(desk, e, false, err);
+	}
+	circles = strncmp(why.text, "round in circles", 16) == 0;
+	(void)err_wrap(&why, "%s", reply->where);
+	return circles ? give_up(desk, e, true, &why, err) :
+		try_again(desk, e, NULL, &why, err);
+}
+
+static bool take_token(struct api_desk *desk, struct api_endpoint *e,
+	struct http_reply *reply, const struct api_hint *hint,
+	struct err *err)
+{
+	struct err why = { 0 };
+
+	if (reply->err.kind == ERR_NONE && reply->status == 200 &&
+		api_token_read(reply->body, reply->len, clock_now_ms(),
+			&e->token, &why)) {
+		e->phase = API_READY;
+		e->wake_ms = 0;
+		return true;
+	}
+	if (why.kind == ERR_NONE)
+		describe(e, reply, hint, &why);
+	if (reply->status == 400)
+		(void)refused(e, reply, &why);
+	return wants_again(e, reply, hint) ?
+		try_again(desk, e, hint, &why, err) :
+		give_up(desk, e, false, &why, err);
+}
+
+static bool is_well(const struct http_reply *reply)
+{
+	return reply->err.kind == ERR_NONE && reply->status < 500 &&
+		reply->status != 408 && reply->status != 429;
+}
+
+static void log_circuit(const struct api_host *host)
+{
+	LOG(LOG_WARN, "circuit_open", LOG_S("host", host->name),
+		LOG_I("secs", (host->open_ms - clock_now_ms()) / 1000),
+		LOG_S("why", "too many failures in a row: nothing is asked "
+			"of it until then"));
+}
+
+bool api_reply(struct api_desk *desk, struct http_reply *reply,
+	struct err *err)
+{
+	struct api_endpoint *e = reply->context;
+	const struct api_hint hint = api_hint_read(&reply->headers,
+		clock_wall_us(), e->api->limits.wait_max_ms);
+	const enum api_phase phase = e->phase;
+	bool ok = true;
+
+	api_host_hint(e->host, &hint, clock_now_ms());
+	if (api_host_done(e->host, is_well(reply), clock_now_ms()))
+		log_circuit(e->host);
+	if (phase == API_TOKEN)
+		ok = take_token(desk, e, reply, &hint, err);
+	else if (phase == API_FLYING && reply->err.kind == ERR_NONE &&
+		((reply->status >= 200 && reply->status < 300) ||
+			reply->status == 304))
+		ok = take_success(desk, e, reply, err);
+	else if (phase == API_FLYING)
+		ok = take_failure(desk, e, reply, &hint, err);
+	http_reply_free(reply);
+	return ok;
+}
