@@ -16,6 +16,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_rejects,
 	&cmd_reconcile,
 	&cmd_drop,
+	&cmd_api,
 	&cmd_load,
 	&cmd_infer,
 	&cmd_console,
