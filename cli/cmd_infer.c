@@ -3,11 +3,13 @@
 #include "cli/infer.h"
 #include "cli/output.h"
 #include "common/place.h"
+#include "common/pointer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +18,7 @@
 struct infer_words {
 	const char *files[FILES_MAX];
 	size_t count;
-	const char *name, *output, *diff, *dataset;
+	const char *name, *output, *records, *diff, *dataset;
 	bool values;
 };
 
@@ -24,16 +26,16 @@ struct infer_words {
 
 /* Reads what was written back, and maps every record with it: then `load`
  * will as well. */
-static bool try_out(const struct infer *infer, const struct infer_words *words,
-	size_t max_record, struct infer_check *check, struct err *err)
+static bool try_out(const struct infer *infer, struct infer_check *check,
+	struct err *err)
 {
 	struct pipeline pipeline = { 0 };
 	struct buf text = { 0 };
 	bool ok = infer_write(infer, "", &text, err) &&
 		pipeline_parse(text.data, text.len, "the proposal", &pipeline,
 			err) &&
-		infer_check(&pipeline.datasets[0], words->files, words->count,
-			max_record, check, err);
+		infer_check(&pipeline.datasets[0], infer->sample->input, check,
+			err);
 
 	pipeline_clear(&pipeline);
 	buf_clear(&text);
@@ -95,19 +97,37 @@ static bool deliver(const struct infer *infer, const struct infer_words *words,
 	return ok;
 }
 
-static bool propose(const struct sample *sample,
-	const struct infer_words *words, size_t max_record, struct err *err)
+static bool propose_for(const struct sample *sample,
+	const struct infer_words *words, struct err *err)
 {
 	struct infer infer = { 0 };
 	struct infer_check check;
 	struct buf checked = { 0 };
 	bool ok = infer_choose(&infer, sample, words->name, err) &&
-		try_out(&infer, words, max_record, &check, err) &&
+		try_out(&infer, &check, err) &&
 		describe(words, &check, &checked, err) &&
 		deliver(&infer, words, checked.data, err);
 
 	buf_clear(&checked);
 	infer_clear(&infer);
+	return ok;
+}
+
+static bool propose(const struct infer_words *words,
+	const struct cmd_context *context, struct err *err)
+{
+	const struct sample_input input = {
+		.files = words->files,
+		.count = words->count,
+		.records = words->records != NULL ? words->records : "",
+		.max_record = (size_t)context->config->max_record_bytes,
+	};
+	struct sample sample = { 0 };
+	const bool ok = sample_init(&sample, &input, err) &&
+		sample_files(&sample, err) &&
+		propose_for(&sample, words, err);
+
+	sample_clear(&sample);
 	return ok;
 }
 
@@ -137,35 +157,54 @@ static const struct dataset *only_dataset(const struct pipeline *pipeline,
 	return NULL;
 }
 
-static bool compare(const struct pipeline *pipeline,
+static bool compare(const struct dataset *dataset,
 	const struct sample *sample, const struct infer_words *words,
-	const struct cmd_context *context, bool *differs, struct err *err)
+	bool json, bool *differs, struct err *err)
 {
-	const struct dataset *dataset = only_dataset(pipeline, words->dataset,
-		err);
 	struct infer_diff diff = { .count = 0 };
-	bool ok = dataset != NULL &&
-		infer_compare(dataset, sample, &diff, err);
+	bool ok = infer_compare(dataset, sample, &diff, err);
 
 	if (ok && words->values)
-		ok = infer_find_values(&diff, sample,
-			(size_t)context->config->max_record_bytes, err);
-	ok = ok && (context->json ? infer_show_json : infer_show)(&diff,
-		sample, words->count, err);
+		ok = infer_find_values(&diff, sample, err);
+	ok = ok && (json ? infer_show_json : infer_show)(&diff, sample, err);
 	*differs = diff.count > 0 || sample->bad > 0;
 	infer_diff_clear(&diff);
 	return ok;
 }
 
-/* A file, or the name of a pipeline below pipelines_dir. */
-static bool find_differences(const struct sample *sample,
+/* The records of a derived dataset stand in those of others, not in files. */
+static bool read_and_compare(const struct dataset *dataset,
 	const struct infer_words *words, const struct cmd_context *context,
 	bool *differs, struct err *err)
+{
+	const struct sample_input input = {
+		.files = words->files,
+		.count = words->count,
+		.records = dataset->records != NULL ? dataset->records : "",
+		.max_record = (size_t)context->config->max_record_bytes,
+	};
+	struct sample sample = { 0 };
+	bool ok;
+
+	if (dataset->from != NULL)
+		return err_stop(err, EXIT_USAGE, "%s is made out of %s and "
+			"has no files of its own", dataset->name,
+			dataset->from);
+	ok = sample_init(&sample, &input, err) && sample_files(&sample, err) &&
+		compare(dataset, &sample, words, context->json, differs, err);
+	sample_clear(&sample);
+	return ok;
+}
+
+/* A file, or the name of a pipeline below pipelines_dir. */
+static bool find_differences(const struct infer_words *words,
+	const struct cmd_context *context, bool *differs, struct err *err)
 {
 	const char *name = words->diff;
 	struct pipeline_set set = { 0 };
 	struct pipeline one = { 0 };
 	const struct pipeline *pipeline = &one;
+	const struct dataset *dataset = NULL;
 	bool ok;
 
 	if (strchr(name, '/') != NULL || strchr(name, '.') != NULL) {
@@ -179,7 +218,10 @@ static bool find_differences(const struct sample *sample,
 				"see `sluice pipeline list`", name,
 				context->config->pipelines_dir);
 	}
-	ok = ok && compare(pipeline, sample, words, context, differs, err);
+	if (ok)
+		dataset = only_dataset(pipeline, words->dataset, err);
+	ok = dataset != NULL && read_and_compare(dataset, words, context,
+		differs, err);
 	pipeline_clear(&one);
 	pipeline_set_clear(&set);
 	return ok;
@@ -187,24 +229,37 @@ static bool find_differences(const struct sample *sample,
 
 /* -- the verb ----------------------------------------------------------- */
 
+static bool check_records(const char *pointer, struct err *err)
+{
+	char *steps[POINTER_STEPS_MAX];
+	struct err wrong = { 0 };
+	size_t count = 0;
+	const bool ok = pointer == NULL ||
+		pointer_parse(pointer, steps, &count, &wrong);
+
+	for (size_t i = 0; i < count; i++)
+		free(steps[i]);
+	if (ok)
+		return true;
+	if (wrong.kind == ERR_REJECT)
+		return err_stop(err, EXIT_USAGE, "--records: %s", wrong.text);
+	*err = wrong;
+	return false;
+}
+
 static int act(const struct cmd_context *context,
 	const struct infer_words *words)
 {
-	const size_t max_record = (size_t)context->config->max_record_bytes;
-	struct sample sample = { 0 };
 	struct err err = { 0 };
 	bool differs = false;
-	bool ok = sample_init(&sample, words->files, &err) &&
-		sample_files(&sample, words->count, max_record, &err);
 
-	if (ok && words->diff != NULL)
-		ok = find_differences(&sample, words, context, &differs, &err);
-	else if (ok)
-		ok = propose(&sample, words, max_record, &err);
-	sample_clear(&sample);
-	if (!ok)
+	if (!check_records(words->records, &err))
 		return cmd_fail(&err);
-	return differs ? EXIT_DATA : EXIT_FINE;
+	if (words->diff != NULL ?
+			find_differences(words, context, &differs, &err) :
+			propose(words, context, &err))
+		return differs ? EXIT_DATA : EXIT_FINE;
+	return cmd_fail(&err);
 }
 
 static const char *unfit(const struct infer_words *words)
@@ -214,8 +269,9 @@ static const char *unfit(const struct infer_words *words)
 	if (words->count == 0)
 		return "which FILE?";
 	if (words->diff != NULL &&
-		(words->output != NULL || words->name != NULL))
-		return "--diff writes no file and needs no --name";
+		(words->output != NULL || words->name != NULL ||
+			words->records != NULL))
+		return "--output, --name and --records do not go with --diff";
 	if (words->diff == NULL && (words->dataset != NULL || words->values))
 		return "--dataset and --values go with --diff";
 	if (words->name == NULL)
@@ -231,6 +287,7 @@ static int run(const struct cmd_context *context)
 	static struct infer_words words;
 	const struct arg table[] = {
 		{ .name = "--name", .text = &words.name },
+		{ .name = "--records", .text = &words.records },
 		{ .name = "--output", .text = &words.output },
 		{ .name = "-o", .text = &words.output },
 		{ .name = "--diff", .text = &words.diff },
@@ -252,8 +309,8 @@ static int run(const struct cmd_context *context)
 
 const struct cmd cmd_infer = {
 	.name = "infer",
-	.usage = "FILE... [-o PIPELINE.yaml] [--name NAME] | "
-		"--diff PIPELINE FILE... [--dataset NAME] [--values]",
+	.usage = "FILE... [--records POINTER] [-o PIPELINE.yaml] [--name NAME] "
+		"| --diff PIPELINE FILE... [--dataset NAME] [--values]",
 	.summary = "propose a pipeline file for files, or say what changed",
 	.help =
 "Reads all records of the files, as the producer reads them (an array, one\n"
@@ -278,6 +335,8 @@ const struct cmd cmd_infer = {
 "  sluice load orders --file orders.json\n"
 "\n"
 "-o, --output FILE  there instead; never over a file that exists\n"
+"--records POINTER  where the records stand inside of the files, as a JSON\n"
+"                   Pointer: /data/items\n"
 "--name NAME        of pipeline, dataset, folder and table; else the first\n"
 "                   file's name without its endings\n"
 "\n"

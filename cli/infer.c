@@ -7,30 +7,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool nothing(const struct sample *sample, struct err *err)
+{
+	return err_stop(err, EXIT_DATA, "%s: no record in it%s%s",
+		sample->input->files[0], sample->bad > 0 ? ": " : "",
+		sample->bad_why);
+}
+
+/* A file that is one record, with an array of objects in it. */
+static size_t find_wrapped(const struct infer *infer)
+{
+	const struct sample *sample = infer->sample;
+
+	if (sample->records > sample->input->count)
+		return SAMPLE_NONE;
+	for (size_t i = 0; i < infer->count; i++)
+		if (sample->fields[infer->columns[i].field].of_objects)
+			return infer->columns[i].field;
+	return SAMPLE_NONE;
+}
+
 bool infer_choose(struct infer *infer, const struct sample *sample,
 	const char *name, struct err *err)
 {
 	*infer = (struct infer){ .sample = sample, .newest = COLUMN_NONE,
 		.date = COLUMN_NONE };
 	if (sample->records == 0)
-		return err_stop(err, EXIT_DATA, "%s: no record in it%s%s",
-			sample->files[0], sample->bad > 0 ? ": " : "",
-			sample->bad_why);
+		return nothing(sample, err);
 	if (sample->fields[0].crowded)
 		return err_stop(err, EXIT_DATA, "%s: the records have more "
 			"than %d different members: their names look like data",
-			sample->files[0], SAMPLE_FIELDS_MAX);
+			sample->input->files[0], SAMPLE_FIELDS_MAX);
 	if (name != NULL)
 		infer_make_name(name, sizeof(infer->name) - 1, infer->name);
 	else
-		infer_file_name(sample->files[0], sizeof(infer->name) - 1,
-			infer->name);
+		infer_file_name(sample->input->files[0],
+			sizeof(infer->name) - 1, infer->name);
 	if (!infer_columns(infer, err) || !infer_name_columns(infer, err))
 		return false;
 	if (infer->count == 0)
 		return err_stop(err, EXIT_DATA, "%s: the records are empty",
-			sample->files[0]);
+			sample->input->files[0]);
 	infer_times(infer);
+	infer->wrapped = find_wrapped(infer);
 	return infer_key(infer, err);
 }
 
@@ -83,8 +102,8 @@ static bool check_record(void *context, const char *record, size_t len,
 	return false;
 }
 
-bool infer_check(const struct dataset *dataset, const char *const *files,
-	size_t count, size_t max_record, struct infer_check *check,
+bool infer_check(const struct dataset *dataset,
+	const struct sample_input *input, struct infer_check *check,
 	struct err *err)
 {
 	struct checking checking = { .check = check,
@@ -97,9 +116,7 @@ bool infer_check(const struct dataset *dataset, const char *const *files,
 			sizeof(*checking.cells));
 		ok = checking.cells != NULL || err_memory(err);
 	}
-	for (size_t i = 0; ok && i < count; i++)
-		ok = sample_walk(files[i], i, max_record, check_record,
-			&checking, err);
+	ok = ok && sample_walk(input, check_record, &checking, err);
 	free(checking.cells);
 	rowmap_free(checking.map);
 	return ok;

@@ -26,6 +26,8 @@ struct infer {
 	size_t keys[INFER_KEYS_MAX];   /* columns */
 	size_t key_count;
 	char key_note[200];
+	size_t wrapped;      /* the field that may hold the records, or
+			      * SAMPLE_NONE */
 	size_t newest, date; /* columns, or COLUMN_NONE */
 	char newest_note[120], date_note[120];
 };
@@ -72,8 +74,8 @@ struct infer_check {
 };
 
 /* Maps every record of the files as `sluice load` would. */
-bool infer_check(const struct dataset *dataset, const char *const *files,
-	size_t count, size_t max_record, struct infer_check *check,
+bool infer_check(const struct dataset *dataset,
+	const struct sample_input *input, struct infer_check *check,
 	struct err *err) MUST_CHECK;
 
 /* -- what changed -------------------------------------------------------- */
@@ -107,12 +109,12 @@ void infer_diff_clear(struct infer_diff *diff);
 
 /* Reads the files again for the first value of each difference. */
 bool infer_find_values(struct infer_diff *diff, const struct sample *sample,
-	size_t max_record, struct err *err) MUST_CHECK;
-/* On standard output; values only where they were found. count: of files. */
+	struct err *err) MUST_CHECK;
+/* On standard output; values only where they were found. */
 bool infer_show(const struct infer_diff *diff, const struct sample *sample,
-	size_t count, struct err *err) MUST_CHECK;
+	struct err *err) MUST_CHECK;
 bool infer_show_json(const struct infer_diff *diff,
-	const struct sample *sample, size_t count, struct err *err) MUST_CHECK;
+	const struct sample *sample, struct err *err) MUST_CHECK;
 /* "file:line" of a record, harmless to show. */
 bool infer_add_place(const char *const *files, struct sample_place place,
 	struct buf *out, struct err *err) MUST_CHECK;

@@ -76,19 +76,12 @@ static bool look_at(void *context, const char *record, size_t len,
 }
 
 bool infer_find_values(struct infer_diff *diff, const struct sample *sample,
-	size_t max_record, struct err *err)
+	struct err *err)
 {
 	struct finding finding = { diff, sample };
-	size_t last = 0;
 
-	for (size_t i = 0; i < diff->count; i++)
-		if (diff->items[i].place.file > last)
-			last = diff->items[i].place.file;
-	for (size_t i = 0; diff->count > 0 && i <= last; i++)
-		if (!sample_walk(sample->files[i], i, max_record, look_at,
-			    &finding, err))
-			return false;
-	return true;
+	return diff->count == 0 ||
+		sample_walk(sample->input, look_at, &finding, err);
 }
 
 /* -- for people --------------------------------------------------------- */
@@ -191,7 +184,7 @@ static bool show_one(const struct infer_difference *item,
 		explain(item, sample, out, err);
 	if (ok && item->place.line > 0)
 		ok = buf_add_str(out, "; first at ", err) &&
-			infer_add_place(sample->files, item->place, out,
+			infer_add_place(sample->input->files, item->place, out,
 				err) &&
 			add_value(item, out, err);
 	if (ok && item->change == CHANGE_NEW)
@@ -210,15 +203,17 @@ static bool show_bad(const struct sample *sample, struct buf *out,
 		return true;
 	if (!buf_printf(out, err, "%-8s%" PRIu64 " that are no records; first "
 		    "at ", "bad", sample->bad) ||
-		!infer_add_place(sample->files, sample->bad_at, out, err))
+		!infer_add_place(sample->input->files, sample->bad_at, out,
+			err))
 		return false;
 	output_line("%s: %s", out->data, sample->bad_why);
 	return true;
 }
 
 bool infer_show(const struct infer_diff *diff, const struct sample *sample,
-	size_t count, struct err *err)
+	struct err *err)
 {
+	const size_t count = sample->input->count;
 	struct buf line = { 0 };
 	bool ok = true;
 
@@ -274,7 +269,8 @@ static bool put_one(struct json *array, const struct infer_difference *item,
 	json_put_int(object, "values", (int64_t)item->values);
 	put_shapes(json_put_array(object, "shapes"), item->shapes);
 	if (item->place.line > 0) {
-		json_put_text(object, "file", sample->files[item->place.file]);
+		json_put_text(object, "file",
+			sample->input->files[item->place.file]);
 		json_put_int(object, "line", (int64_t)item->place.line);
 		json_put_int(object, "record", (int64_t)item->place.record);
 	}
@@ -285,12 +281,12 @@ static bool put_one(struct json *array, const struct infer_difference *item,
 }
 
 bool infer_show_json(const struct infer_diff *diff,
-	const struct sample *sample, size_t count, struct err *err)
+	const struct sample *sample, struct err *err)
 {
 	struct json *root = json_object();
 	struct json *array;
 
-	json_put_int(root, "files", (int64_t)count);
+	json_put_int(root, "files", (int64_t)sample->input->count);
 	json_put_int(root, "records", (int64_t)sample->records);
 	json_put_int(root, "bad", (int64_t)sample->bad);
 	array = json_put_array(root, "differences");

@@ -99,17 +99,34 @@ static bool add_columns(const struct infer *infer, struct buf *out,
 
 /* -- the rest ----------------------------------------------------------- */
 
+static bool add_hint(const struct infer *infer, struct buf *out,
+	struct err *err)
+{
+	struct buf pointer = { 0 };
+	bool ok = sample_pointer(infer->sample, infer->wrapped, &pointer,
+			  err) &&
+		buf_add_str(out, "# A file is one record. Its records may "
+			"stand at `--records ", err) &&
+		buf_add_escaped(out, pointer.data, pointer.len, err) &&
+		buf_add_str(out, "`.\n", err);
+
+	buf_clear(&pointer);
+	return ok;
+}
+
 static bool add_head(const struct infer *infer, const char *checked,
 	struct buf *out, struct err *err)
 {
 	const struct sample *sample = infer->sample;
-	const char *file = last_part(sample->files[0]);
+	const char *file = last_part(sample->input->files[0]);
 	bool ok = buf_add_str(out, "# Proposed by `sluice infer` for ", err) &&
 		buf_add_escaped(out, file, strlen(file), err) &&
 		buf_printf(out, err, ": %" PRIu64 " record%s.\n# %s.\n",
 			sample->records, sample->records == 1 ? "" : "s",
 			checked);
 
+	if (ok && infer->wrapped != SAMPLE_NONE)
+		ok = add_hint(infer, out, err);
 	if (ok && sample->crowded)
 		ok = buf_printf(out, err, "# More than %d different members: "
 			"those beyond have no column.\n", SAMPLE_FIELDS_MAX);
@@ -118,28 +135,37 @@ static bool add_head(const struct infer *infer, const char *checked,
 }
 
 /* Only where the usual patterns would pass the file by. */
-static bool add_source(const struct infer *infer, struct buf *out,
-	struct err *err)
+static bool add_pattern(const char *file, struct buf *out, struct err *err)
 {
 	static const char *const usual[] = { "*.json", "*.ndjson", "*.jsonl",
 		"*.json.gz", "*.ndjson.gz", "*.jsonl.gz", "*.json.zst",
 		"*.ndjson.zst", "*.jsonl.zst" };
-	const char *file = last_part(infer->sample->files[0]);
 	const char *dot = strchr(file, '.');
 	struct buf pattern = { 0 };
-	bool ok = true;
+	bool ok;
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
 		if (fnmatch(usual[i], file, 0) == 0)
-			return buf_printf(out, err, "    source: { directory: "
-				"%s }\n", infer->name);
+			return true;
 	ok = buf_printf(&pattern, err, "*%s", dot != NULL ? dot : "") &&
-		buf_printf(out, err, "    source: { directory: %s, pattern: ",
-			infer->name) &&
-		buf_add_json(out, pattern.data, pattern.len, err) &&
-		buf_add_str(out, " }\n", err);
+		buf_add_str(out, ", pattern: ", err) &&
+		add_value(out, pattern.data, err);
 	buf_clear(&pattern);
 	return ok;
+}
+
+static bool add_source(const struct infer *infer, struct buf *out,
+	struct err *err)
+{
+	const struct sample_input *input = infer->sample->input;
+	bool ok = buf_printf(out, err, "    source: { directory: %s",
+		infer->name);
+
+	if (ok && input->records[0] != '\0')
+		ok = buf_add_str(out, ", records: ", err) &&
+			add_value(out, input->records, err);
+	return ok && add_pattern(last_part(input->files[0]), out, err) &&
+		buf_add_str(out, " }\n", err);
 }
 
 static bool add_key(const struct infer *infer, struct buf *out,

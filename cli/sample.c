@@ -147,12 +147,12 @@ static bool member(struct sample *sample, size_t parent, const char *name,
 	return true;
 }
 
-bool sample_init(struct sample *sample, const char *const *files,
+bool sample_init(struct sample *sample, const struct sample_input *input,
 	struct err *err)
 {
 	size_t root;
 
-	*sample = (struct sample){ .files = files,
+	*sample = (struct sample){ .input = input,
 		.hash_max = SAMPLE_HASHES_MAX };
 	sample->slots = malloc(SLOTS * sizeof(*sample->slots));
 	if (sample->slots == NULL)
@@ -326,6 +326,8 @@ static bool note_value(struct sample *sample, const char *text, size_t node_at,
 		note_length(sample, field, code_points(data, len));
 	if (node->type == JSON_NUMBER)
 		judge_number(field, data, len);
+	if (shape == SHAPE_ARRAY && node->next > node_at + 1)
+		field->of_objects |= node[1].type == JSON_OBJECT;
 	if (shape == SHAPE_OBJECT)
 		return note_object(sample, text, node_at, at, err);
 	sample->row_hash += mix(at, hash_bytes(node->type, data, len));

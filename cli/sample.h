@@ -37,8 +37,16 @@ enum shape {
 	SHAPES
 };
 
+/* What is read: files, and where the records stand in them. */
+struct sample_input {
+	const char *const *files;
+	size_t count;
+	const char *records; /* a JSON Pointer; "": the file is the records */
+	size_t max_record;   /* bytes */
+};
+
 struct sample_place {
-	size_t file;     /* of sample->files */
+	size_t file;     /* of the input's */
 	uint64_t line;   /* the record begins on; 0: nowhere */
 	uint64_t record; /* its number in the file, from 1 */
 };
@@ -58,6 +66,7 @@ struct sample_field {
 	struct sample_place lacking; /* first record without it, or null */
 	size_t longest;   /* text: characters */
 	struct sample_place longest_at;
+	bool of_objects;  /* an array that begins with an object */
 	bool exact;       /* a number that a double does not give back */
 	bool precise;     /* one of 16 digits or more, or with an exponent */
 	bool hashed;      /* it stood in every record, as a scalar */
@@ -66,7 +75,7 @@ struct sample_field {
 };
 
 struct sample {
-	const char *const *files; /* their paths */
+	const struct sample_input *input;
 	struct sample_field *fields;
 	size_t field_count, field_cap;
 	size_t *slots;     /* by parent and name */
@@ -87,7 +96,8 @@ struct sample {
 	uint64_t row_hash; /* of the record at hand */
 };
 
-bool sample_init(struct sample *sample, const char *const *files,
+/* The input must outlive it. */
+bool sample_init(struct sample *sample, const struct sample_input *input,
 	struct err *err) MUST_CHECK;
 void sample_clear(struct sample *sample);
 
@@ -122,11 +132,10 @@ unsigned shapes_seen(const struct sample_field *field);
 typedef bool sample_take(void *context, const char *record, size_t len,
 	struct sample_place place, const char *why, struct err *err);
 
-/* Reads a file as the producer does. EXIT_IO when it cannot be read. */
-bool sample_walk(const char *path, size_t number, size_t max_record,
-	sample_take *take, void *context, struct err *err) MUST_CHECK;
+/* Reads all files as the producer does. EXIT_IO: one cannot be read. */
+bool sample_walk(const struct sample_input *input, sample_take *take,
+	void *context, struct err *err) MUST_CHECK;
 /* Notes all records of all files. */
-bool sample_files(struct sample *sample, size_t count, size_t max_record,
-	struct err *err) MUST_CHECK;
+bool sample_files(struct sample *sample, struct err *err) MUST_CHECK;
 
 #endif

@@ -11,14 +11,14 @@
 
 #define WINDOW ((size_t)256 << 10)
 
-static bool walk(int fd, size_t number, size_t max_record, sample_take *take,
-	void *context, struct err *err)
+static bool walk(const struct sample_input *input, size_t number, int fd,
+	sample_take *take, void *context, struct err *err)
 {
 	struct split split;
 	struct item item = { .kind = ITEM_RECORD };
 	uint64_t count = 0;
-	bool ok = split_init(&split, fd, "", max_record, WINDOW,
-		WINDOW, err);
+	bool ok = split_init(&split, fd, input->records, input->max_record,
+		WINDOW, WINDOW, err);
 
 	while (ok && split_next(&split, &item, err)) {
 		const bool record = item.kind == ITEM_RECORD;
@@ -36,9 +36,10 @@ static bool walk(int fd, size_t number, size_t max_record, sample_take *take,
 	return false;
 }
 
-bool sample_walk(const char *path, size_t number, size_t max_record,
+static bool walk_file(const struct sample_input *input, size_t number,
 	sample_take *take, void *context, struct err *err)
 {
+	const char *path = input->files[number];
 	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	const char *fault;
@@ -50,9 +51,19 @@ bool sample_walk(const char *path, size_t number, size_t max_record,
 	fault = ok ? place_fault(&st, UINT64_MAX) : NULL;
 	if (fault != NULL)
 		ok = err_stop(err, EXIT_IO, "%s: %s", path, fault);
-	ok = ok && (walk(fd, number, max_record, take, context, err) ||
+	ok = ok && (walk(input, number, fd, take, context, err) ||
 		err_wrap(err, "%s", path));
 	(void)close(fd);
+	return ok;
+}
+
+bool sample_walk(const struct sample_input *input, sample_take *take,
+	void *context, struct err *err)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < input->count; i++)
+		ok = walk_file(input, i, take, context, err);
 	return ok;
 }
 
@@ -71,13 +82,7 @@ static bool note(void *context, const char *record, size_t len,
 	return true;
 }
 
-bool sample_files(struct sample *sample, size_t count, size_t max_record,
-	struct err *err)
+bool sample_files(struct sample *sample, struct err *err)
 {
-	bool ok = true;
-
-	for (size_t i = 0; ok && i < count; i++)
-		ok = sample_walk(sample->files[i], i, max_record, note, sample,
-			err);
-	return ok;
+	return sample_walk(sample->input, note, sample, err);
 }

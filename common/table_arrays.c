@@ -66,7 +66,8 @@ static bool cut_names(struct table_reader *table, const char *text,
 				"columns yourself with `header: [...]`",
 				cells->count + 1);
 		if (!json_decode(text, &tape->nodes[i], &cells->bytes, &fault))
-			return table_fail(table, place->line, err, "column %zu "
+			return strcmp(fault.code, "memory") == 0 ?
+				err_memory(err) : table_fail(table, place->line, err, "column %zu "
 				"of the header: %s", cells->count + 1,
 				fault.what);
 		table_cell_end(cells);

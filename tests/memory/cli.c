@@ -88,11 +88,11 @@ static bool do_infer(struct err *err)
 	struct buf text = { 0 };
 	char path[64];
 	const char *files[] = { path };
+	const struct sample_input input = { files, 1, "", 1000 };
 	bool ok;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ok = sample_init(&sample, files, err) &&
-		sample_files(&sample, 1, 1000, err) &&
+	ok = sample_init(&sample, &input, err) && sample_files(&sample, err) &&
 		infer_from(&sample, &text, err);
 	if (ok)
 		memory_note(text.data, text.len);

@@ -378,7 +378,7 @@ const struct operation common_operations[] = {
 	{ "help", do_help },
 	{ "sql", do_sql },
 	{ "sqlite", do_sqlite },
-	{ "tables", do_tables },
+	{ "table_rows", do_tables },
 	{ "pointer", do_pointer },
 	{ "rowmap", do_rowmap },
 	{ "envelope", do_envelope },

@@ -22,19 +22,22 @@ records_of() { # FILE: how many objects there are
 }
 
 # Samples by the name of the pipeline that is proposed for them.
-declare -A samples=()
+declare -A samples=() counts=()
 
-propose() { # FILE NAME
+propose() { # FILE NAME [POINTER RECORDS]
+	local where=()
+	[ $# = 2 ] || where=(--records "$3")
 	samples[$2]=$1
-	check "$2 is proposed" "$(infer "$1" --name "$2" -o "$work/pipelines/$2.yaml")" 0
-	check_has "and fits" "$(<"$work/err")" "$(records_of "$1") record"
+	counts[$2]=${4:-$(records_of "$1")}
+	check "$2 is proposed" \
+		"$(infer "$1" --name "$2" -o "$work/pipelines/$2.yaml" "${where[@]}")" 0
+	check_has "and fits" "$(<"$work/err")" "${counts[$2]} record"
 	check_has "every record of it" "$(<"$work/err")" "Every record fits."
 }
 
 # What a load must be: all records, none refused.
 load_it() { # NAME
-	local file=${samples[$1]} records totals
-	records=$(records_of "$file")
+	local file=${samples[$1]} records=${counts[$1]} totals
 	totals=$("$bin/sluice" --json load "$1" --file "$file" |
 		jq -r '[.records, .inserted + .updated + .unchanged, .rejected] | join(" ")' || true)
 	check "$1 is loaded as it is" "$totals" "$records $records 0"
@@ -54,7 +57,10 @@ propose "$data/gharchive_sample.ndjson" i_gharchive
 propose "$work/orgs.json.gz" i_zipped
 propose "$work/gh.ndjson.zst" i_zstd
 propose "$work/behind.json" i_behind
+jq '{page: 1, data: {items: .}}' "$data/events_sample.json" >"$work/inside.json"
+propose "$work/inside.json" i_inside /data/items 36
 if [ -d "$shared" ]; then
+	propose "$shared/yelp/search_austin.json" i_austin /businesses 20
 	propose "$shared/gharchive/2015-01-01-events.ndjson" i_gh1000
 	propose "$shared/github/octokit_paginated_issues/issues_page1.body.json" i_pages
 	for file in "$shared"/github/psf_requests_2024_08/*.json "$shared"/yelp/*.json; do
@@ -108,6 +114,11 @@ check "no records: 1" "$(infer "$work/arrays.json")" 1
 check_has "with the reason" "$(<"$work/err")" "a record must be an object"
 check "a bad line beside good ones is said" "$(infer "$work/cut.ndjson")" 0
 check_has "with its place" "$(<"$work/out")" "1 of 3 would be rejects; the first at $work/cut.ndjson:2"
+check "a file of one record: 0" "$(infer "$work/inside.json")" 0
+check_has "and where its records may be" "$(<"$work/out")" "may stand at \`--records /data/items\`"
+check "records that are not there: 1" "$(infer "$work/inside.json" --records /data/none)" 1
+check_has "with the reason" "$(<"$work/err")" 'there is no "none"'
+check "a pointer that is none: 64" "$(infer "$work/inside.json" --records data)" 64
 check "no such file: 74" "$(infer "$work/none.json")" 74
 check "a folder: 74" "$(infer "$work")" 74
 check "no such pipeline: 64" "$(infer --diff nosuch "$work/cut.ndjson")" 64

@@ -15,32 +15,41 @@ struct tried {
 	struct buf text;
 	char path[64];
 	const char *files[1];
+	struct sample_input input;
 	int fd;
 	struct err err;
 	bool ok;
 };
 
-static void take(struct tried *tried, const char *json, size_t hash_max)
+static void take(struct tried *tried, const char *json, const char *records,
+	size_t hash_max)
 {
 	*tried = (struct tried){ .fd = pieces_file(json, strlen(json)) };
 	CU_ASSERT_TRUE_FATAL(tried->fd >= 0);
 	(void)snprintf(tried->path, sizeof(tried->path), "/proc/self/fd/%d",
 		tried->fd);
 	tried->files[0] = tried->path;
+	tried->input = (struct sample_input){ tried->files, 1, records,
+		MAX_RECORD };
 	CU_ASSERT_TRUE_FATAL(
-		sample_init(&tried->sample, tried->files, &tried->err));
+		sample_init(&tried->sample, &tried->input, &tried->err));
 	if (hash_max > 0)
 		tried->sample.hash_max = hash_max;
-	CU_ASSERT_TRUE(sample_files(&tried->sample, 1, MAX_RECORD,
-		&tried->err));
+	CU_ASSERT_TRUE(sample_files(&tried->sample, &tried->err));
+}
+
+static void propose_at(struct tried *tried, const char *json,
+	const char *records)
+{
+	take(tried, json, records, 0);
+	tried->ok = infer_choose(&tried->infer, &tried->sample, "orders",
+			    &tried->err) &&
+		infer_write(&tried->infer, "Tried", &tried->text, &tried->err);
 }
 
 static void propose(struct tried *tried, const char *json)
 {
-	take(tried, json, 0);
-	tried->ok = infer_choose(&tried->infer, &tried->sample, "orders",
-			    &tried->err) &&
-		infer_write(&tried->infer, "Tried", &tried->text, &tried->err);
+	propose_at(tried, json, "");
 }
 
 static void done(struct tried *tried)
@@ -52,13 +61,13 @@ static void done(struct tried *tried)
 }
 
 /* The proposal holds the line, and is a pipeline file all records fit. */
-static void check_has(const char *json, const char *line)
+static void check_at(const char *json, const char *records, const char *line)
 {
 	struct tried tried;
 	struct pipeline pipeline;
 	struct infer_check check = { 0 };
 
-	propose(&tried, json);
+	propose_at(&tried, json, records);
 	if (!tried.ok || strstr(tried.text.data, line) == NULL)
 		printf("\n  %s\n  %s\n%s", json, tried.err.text,
 			tried.ok ? tried.text.data : "");
@@ -66,8 +75,8 @@ static void check_has(const char *json, const char *line)
 	CU_ASSERT_PTR_NOT_NULL(strstr(tried.text.data, line));
 	if (pipeline_parse(tried.text.data, tried.text.len, "p", &pipeline,
 		    &tried.err)) {
-		CU_ASSERT_TRUE(infer_check(&pipeline.datasets[0], tried.files,
-			1, MAX_RECORD, &check, &tried.err));
+		CU_ASSERT_TRUE(infer_check(&pipeline.datasets[0],
+			&tried.input, &check, &tried.err));
 		CU_ASSERT_EQUAL(check.rejects, 0);
 		pipeline_clear(&pipeline);
 	} else {
@@ -75,6 +84,11 @@ static void check_has(const char *json, const char *line)
 		CU_FAIL("no pipeline file");
 	}
 	done(&tried);
+}
+
+static void check_has(const char *json, const char *line)
+{
+	check_at(json, "", line);
 }
 
 /* -- types -------------------------------------------------------------- */
@@ -189,6 +203,18 @@ static void large_and_shifting_objects_stay_whole(void)
 	buf_clear(&json);
 }
 
+static void records_may_stand_inside(void)
+{
+	static const char page[] = "{\"total\":2,\"a b\":{\"items\":"
+		"[{\"id\":1},{\"id\":2}]}}";
+
+	check_has(page, "# A file is one record. Its records may stand at "
+		"`--records /a b/items`.\n");
+	check_at(page, "/a b/items", "source: { directory: orders, records: "
+		"\"/a b/items\", pattern");
+	check_at(page, "/a b/items", "key: [id]  # unique in 2 records");
+}
+
 /* -- names -------------------------------------------------------------- */
 
 static void names_are_made_of_anything(void)
@@ -300,7 +326,8 @@ static void comparing_ends_where_memory_would(void)
 {
 	struct tried tried;
 
-	take(&tried, "{\"id\":1} {\"id\":2} {\"id\":3} {\"id\":3}", 6);
+	take(&tried, "{\"id\":1} {\"id\":2} {\"id\":3} {\"id\":3}", "",
+		6);
 	CU_ASSERT_TRUE(infer_choose(&tried.infer, &tried.sample, "x",
 		&tried.err));
 	CU_ASSERT_PTR_NOT_NULL(strstr(tried.infer.key_note,
@@ -385,7 +412,7 @@ static void check_diff(const char *json, const char *want)
 	struct buf got = { 0 };
 	struct tried tried;
 
-	take(&tried, json, 0);
+	take(&tried, json, "", 0);
 	CU_ASSERT_TRUE_FATAL(pipeline_parse(dataset_text, strlen(dataset_text),
 		"p", &pipeline, &tried.err));
 	CU_ASSERT_TRUE(infer_compare(&pipeline.datasets[0], &tried.sample,
@@ -408,7 +435,8 @@ static void what_changed_is_found(void)
 	check_diff(ROW "{\"id\":1,\"at\":\"\",\"who\":{\"name\":\"\"},"
 		"\"n\":null,\"list\":[],\"bag\":1,\"pr\":{}}", "");
 	check_diff(ROW ROW "{\"id\":1.5,\"at\":\"x\","
-		"\"who\":{\"name\":\"abc\"}}\n{\"id\":\"1\",\"who\":{\"name\":\"abc\"}}",
+		"\"who\":{\"name\":\"abc\"}}\n"
+		"{\"id\":\"1\",\"who\":{\"name\":\"abc\"}}",
 		"type id 2@3 type at 1@3 ");
 	check_diff(ROW "{\"id\":null,\"who\":null}\n{\"id\":3}",
 		"missing id 1@2 missing name 2@2 ");
@@ -427,6 +455,7 @@ CU_TestInfo infer_tests[] = {
 		the_narrowest_type_that_fits_all_is_taken },
 	{ "members of objects are columns", members_of_objects_are_columns },
 	{ "large objects stay whole", large_and_shifting_objects_stay_whole },
+	{ "records may stand inside", records_may_stand_inside },
 	{ "names are made of anything", names_are_made_of_anything },
 	{ "hostile members keep their names",
 		hostile_members_keep_their_names },
