@@ -9,6 +9,10 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$ROOT/deploy/place.sh"
 # shellcheck source=deploy/deploy.sh
 . "$ROOT/deploy/deploy.sh"
+# shellcheck source=deploy/docker.sh
+. "$ROOT/deploy/docker.sh"
+# shellcheck source=deploy/backup.sh
+. "$ROOT/deploy/backup.sh"
 
 usage() {
 	cat <<-END
@@ -23,11 +27,18 @@ usage() {
 	  destroy, destroy-rabbitmq
 	                    stop everything, remove it
 	                      --yes         dropped files too, without asking
+	                      --keep-data   what was loaded stays, stopped
+	                    all take --docker or --native: in containers, or on
+	                    private servers of this machine; else what is deployed
+	                    already, or Docker where an engine answers
 	  status            sources, queues, rates, lag, rejects on one screen
 	  console           the menu: load all or a day; with RabbitMQ: drop files
 	  psql [ARGS]       the database, as the reader
 	  drop [FILE]       a file (else the sample) into raw_data/events/
 	  logs              what producer and consumer say
+	  backup FILE       the database into a file
+	  restore FILE      and back; --yes replaces what is there unasked
+	  scale consumer=N  containers: that many consumers
 	  sluice ARGS...    the operator's program (./run.sh sluice help)
 	  prove [ARGS]      kill everything while files drop, on servers of its
 	                    own (./run.sh prove --help)
@@ -176,14 +187,56 @@ options() { # ALLOWED WORDS...
 		--skip-tests) SKIP_TESTS=yes ;;
 		--no-sample) SAMPLE_TOO=no ;;
 		--yes) YES=yes ;;
+		--keep-data) KEEP_DATA=yes ;;
 		esac
 	done
 }
 
+# Takes --docker and --native out of the words in front of the verb and behind
+# it; what follows a verb that passes its words on is that one's.
+take_way() {
+	WANTED='' WORDS=()
+	local word verb=
+	for word in "$@"; do
+		case $word,$verb in
+		--docker,* | --native,*)
+			case $verb in
+			psql | sluice | bench | prove) ;;
+			*) WANTED=${word#--}; continue ;;
+			esac ;;
+		esac
+		[ -n "$verb" ] || verb=$word
+		WORDS+=("$word")
+	done
+}
+
+# A verb on what is deployed, the one way or the other.
+on_site() { # VERB ARGS...
+	local verb=$1
+	shift
+	choose_way "$WANTED"
+	if [ "$WAY" = docker ]; then
+		"docker_$verb" "$@"
+	else
+		"verb_$verb" "$@"
+	fi
+}
+
+verb_drop() {
+	verb_sluice drop "$@"
+}
+
+verb_scale() {
+	die $EX_USAGE "scale is for containers: ./run.sh deploy-rabbitmq --docker"
+}
+
 main() {
-	local verb=${1:-}
-	SKIP_TESTS=no SAMPLE_TOO=yes YES=no
+	local verb
+	SKIP_TESTS=no SAMPLE_TOO=yes YES=no KEEP_DATA=no SUDO=()
+	take_way "$@"
+	set -- "${WORDS[@]}"
 	[ $# -gt 0 ] || misuse "which verb?"
+	verb=$1
 	shift
 	check_path "$ROOT"
 	forget_settings
@@ -191,25 +244,44 @@ main() {
 	deploy | --deploy | deploy-rabbitmq | --deploy-rabbitmq)
 		options "--skip-tests --no-sample --yes" "$@"
 		case $verb in *-rabbitmq) BROKER=yes ;; *) BROKER=no ;; esac
-		verb_deploy
+		on_site deploy
 		;;
 	destroy | --destroy | destroy-rabbitmq | --destroy-rabbitmq)
-		options "--yes" "$@"
-		verb_destroy
+		options "--yes --keep-data" "$@"
+		on_site destroy
 		;;
 	status | console)
 		options "" "$@"
-		verb_sluice "$verb"
+		on_site sluice "$verb"
 		;;
 	drop)
 		[ $# -le 1 ] || misuse "drop takes one file"
-		verb_sluice drop "$@"
+		on_site drop "$@"
 		;;
-	psql) verb_psql "$@" ;;
-	sluice) verb_sluice "$@" ;;
-	logs | test)
+	psql | sluice) on_site "$verb" "$@" ;;
+	logs)
 		options "" "$@"
-		"verb_$verb"
+		on_site logs
+		;;
+	backup)
+		[ $# = 1 ] || misuse "backup takes one file"
+		choose_way "$WANTED"
+		backup "$1"
+		;;
+	restore)
+		[ $# -ge 1 ] || misuse "restore takes one file"
+		options "--yes" "${@:2}"
+		choose_way "$WANTED"
+		restore "$1"
+		;;
+	scale)
+		[[ $# = 1 && $1 =~ ^consumer=[1-9][0-9]?$ ]] ||
+			misuse "scale takes consumer=N, 1 to 99"
+		on_site scale "$1"
+		;;
+	test)
+		options "" "$@"
+		verb_test
 		;;
 	bench | prove) "verb_$verb" "$@" ;;
 	help | --help | -h) usage ;;

@@ -78,7 +78,7 @@ source_complete() { # DIR NAME
 
 load_sample() { # DIR
 	local name
-	if [ $BROKER = no ]; then
+	if [ "$BROKER" = no ]; then
 		drop_samples "$1"
 		sluice "$1" load events || die $? "the sample cannot be loaded"
 		return
@@ -103,7 +103,7 @@ tested_file() {
 
 # The servers of a folder, as this deployment has them.
 start_servers() { # DIR ARGS...
-	[ $BROKER = yes ] || set -- "$@" --no-broker
+	[ "$BROKER" = yes ] || set -- "$@" --no-broker
 	native start "$@"
 }
 
@@ -140,7 +140,7 @@ smoke_load() {
 	make_folder 0755 "$VAR/smoke/raw_data"
 	make_folder 0755 "$VAR/smoke/raw_data/events"
 	make_folder 0755 "$VAR/smoke/raw_data/orgs"
-	[ $BROKER = no ] ||
+	[ "$BROKER" = no ] ||
 		"$ROOT/deploy/daemons.sh" start "$VAR/smoke" "$BIN"
 	load_sample "$VAR/smoke" >/dev/null
 	rows=$(ask "$VAR/smoke" 'select count(*) from modelled.fact_events')
@@ -160,7 +160,7 @@ smoke_end() {
 
 verb_deploy() {
 	local sets=(build run)
-	[ $BROKER = no ] || sets+=(broker)
+	[ "$BROKER" = no ] || sets+=(broker)
 	"$ROOT/deploy/packages.sh" install "${sets[@]}"
 	build_release
 	place_make
@@ -180,7 +180,7 @@ on_terminal() {
 # the sample there, all of it or a day.
 first_sample() {
 	[ "$(ask "$VAR" 'select count(*) from meta.source')" = 0 ] || return 0
-	if [ $BROKER = no ] && on_terminal; then
+	if [ "$BROKER" = no ] && on_terminal; then
 		raw_is_empty || return 0
 		say "dropping the sample into raw_data/: load it at the console"
 		drop_samples "$VAR"
@@ -202,7 +202,7 @@ start_everything() {
 	[ "${TESTED:-no}" = no ] ||
 		tested_build | write_file 0644 "$(tested_file)"
 	sluice "$VAR" apply
-	[ $BROKER = yes ] || return 0
+	[ "$BROKER" = yes ] || return 0
 	reload_changed
 	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN"
 }
@@ -211,7 +211,7 @@ start_everything() {
 # take the files away. What the broker and they hold stays.
 leave_broker() {
 	deployed || return 0
-	if [ $BROKER = yes ]; then
+	if [ "$BROKER" = yes ]; then
 		[ ! -e "$VAR/run/no-broker" ] || close_terminal
 		return 0
 	fi
@@ -222,11 +222,16 @@ leave_broker() {
 		die "$EX_SERVER" "the daemons of $VAR do not stop"
 }
 
+# A sum over the pipelines and models that the daemons are to know.
+pipelines_now() {
+	cd "$APP" && find pipelines sql/models -type f -print0 |
+		sort -z | xargs -0 sha256sum | sha256sum
+}
+
 # Daemons that run already know the pipelines of then.
 reload_changed() {
 	local now
-	now=$(cd "$APP" && find pipelines sql/models -type f -print0 |
-		sort -z | xargs -0 sha256sum | sha256sum)
+	now=$(pipelines_now)
 	[ "$now" != "$(cat -- "$VAR/run/pipelines" 2>/dev/null)" ] || return 0
 	"$ROOT/deploy/daemons.sh" reload "$VAR"
 	printf '%s\n' "$now" | write_file 0644 "$VAR/run/pipelines"
@@ -235,16 +240,21 @@ reload_changed() {
 show_deployment() {
 	say "modelled.fact_events:"
 	psql_reader "$VAR" -X -c 'table modelled.fact_events order by 1, 2, 3'
-	if [ $BROKER = yes ]; then
+	say_how
+	if on_terminal; then
+		open_terminal
+	fi
+}
+
+# What to do now.
+say_how() {
+	if [ "$BROKER" = yes ]; then
 		say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
 			"./run.sh status, console, psql, logs; ./run.sh destroy-rabbitmq ends it."
 	else
 		say "Put JSON files into $ROOT/raw_data/events/, load them with ./run.sh console" \
 			"(or ./run.sh sluice load events) and look: ./run.sh status, psql;" \
 			"./run.sh destroy ends it."
-	fi
-	if on_terminal; then
-		open_terminal
 	fi
 }
 
@@ -284,6 +294,10 @@ verb_destroy() {
 	close_terminal
 	stop_folder "$VAR/smoke"
 	stop_folder "$VAR"
+	if [ "$KEEP_DATA" = yes ]; then
+		say "stopped; $VAR is kept for the next deployment"
+		return
+	fi
 	remove_linked "$ROOT/var" "$VAR"
 	remove_raw
 	remove_reports

@@ -49,7 +49,7 @@ alive() { # PIDS: those that run
 rows='select count(*) from modelled.fact_events'
 delta='select count(*) from raw.events_delta'
 
-check "deploy is fine" "$(code_of "$run" deploy)" 0
+check "deploy is fine" "$(code_of "$run" deploy --native)" 0
 check_true "it tested first" has "$work/said" "quick tests: a load of the sample"
 check_true "it shows the modelled table" has "$work/said" "(34 rows)"
 check "the sample is loaded, organisations too" \
@@ -84,6 +84,21 @@ check "a choice that is none" \
 cp "$TOP/tests/data/bad/bad_date.json" "$clone/raw_data/events/"
 said=$(printf '1\n3\n' | "$run" console)
 check "all: what is new is loaded" "$(grep -c ' 1 rejected' <<<"$said")" 1
+
+check "a backup is made" "$(code_of "$run" backup "$work/all.dump")" 0
+check "and not over another" "$(code_of "$run" backup "$work/all.dump")" 74
+before_backup=$(ask "$delta")
+printf '[]' >"$work/no.dump"
+check "what is no backup changes nothing" "$(code_of "$run" restore "$work/no.dump" --yes)" 1
+cp "$TOP/tests/data/events_sample.json" "$clone/raw_data/events/later.json"
+printf '1\n3\n' | "$run" console >/dev/null
+check "what is loaded later" "$(ask "$delta")" $((before_backup + 36))
+check "without a word nothing is replaced" "$(code_of "$run" restore "$work/all.dump")" 64
+check "a backup is restored" "$(code_of "$run" restore "$work/all.dump" --yes)" 0
+check "is gone then" "$(ask "$delta")" "$before_backup"
+check "and the models fit" "$(code_of "$run" sluice models verify)" 0
+printf '1\n3\n' | "$run" console >/dev/null
+check "loaded again it is there again" "$(ask "$delta")" $((before_backup + 36))
 
 if command -v tmux >/dev/null; then
 	printf '3\r' | TERM=xterm TMUX='' timeout 120 python3 \

@@ -22,10 +22,13 @@ wrong deploy --fast
 wrong --deploy deploy-rabbitmq
 wrong destroy --no-sample
 wrong deploy-sqlite
+wrong scale
+wrong scale consumer=two --native
+wrong deploy-rabbitmq --docker --native now
 wrong ''
 
 check "help is no error" "$(code_of "$run" help)" 0
-for verb in deploy 'destroy,' deploy-rabbitmq status console psql drop logs \
+for verb in deploy 'destroy,' deploy-rabbitmq status console psql drop logs scale \
 	sluice test help; do
 	check_true "help names $verb" grep -qE "^  $verb " "$work/said"
 done

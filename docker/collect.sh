@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# collect.sh FOLDER - in the builder: the programs, stripped, and for each the
+# packages with the libraries it is linked with.
+set -euo pipefail
+
+needed() { # PROGRAM
+	local library
+	objdump -p "$1" | sed -n 's/^ *NEEDED *//p' | while read -r library; do
+		dpkg -S "*/$library" 2>/dev/null | sed 's/:.*//' | head -n 1
+	done | sort -u
+}
+
+mkdir -p "$1"
+for program in sluice sluice-producer sluice-consumer; do
+	install -s -m 755 "build/release/bin/$program" "$1/$program"
+	needed "$1/$program" >"$1/$program.packages"
+done
