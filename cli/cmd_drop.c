@@ -75,6 +75,7 @@ const struct cmd cmd_drop = {
 "  sluice drop\n"
 "  sluice drop export.json\n"
 "  sluice drop 2024-04-02.ndjson.gz --dataset gharchive\n"
+"  sluice drop answer.json --dataset crm.customers\n"
 "\n"
 "Exits 0 when it is there, 1 when the dataset does not take such a name, 64\n"
 "when there is no such dataset, 74 when FILE or the folder could not be used.",

@@ -41,6 +41,7 @@ struct each {
 	char ***with; /* by column: where its value stands in the other one's
 		       * record, as steps; NULL: in the derived one's own.
 		       * NULL instead of all: no column has one */
+	bool skip_empty; /* {} gives nothing, as null does */
 };
 
 enum unknown_rule { UNKNOWN_IGNORE, UNKNOWN_KEEP, UNKNOWN_REJECT };

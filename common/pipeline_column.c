@@ -327,6 +327,14 @@ static bool read_at(struct reading *in, const struct doc *value, void *to)
 	return read_steps(in, value, "/author", &reading->each->at);
 }
 
+static bool read_skip_empty(struct reading *in, const struct doc *value,
+	void *to)
+{
+	const struct each_reading *reading = to;
+
+	return field_read_bool(in, value, &reading->each->skip_empty);
+}
+
 static bool read_with_column(struct reading *in, const struct doc *name,
 	const struct doc *value, const struct each_reading *reading)
 {
@@ -363,6 +371,7 @@ static bool read_each(struct reading *in, const struct doc *value,
 {
 	static const struct field fields[] = {
 		{ "at", read_at, 0, true },
+		{ "skip_empty", read_skip_empty, 0, false },
 		{ "with", read_with, 0, false },
 	};
 

@@ -179,10 +179,14 @@ const struct rowmap_outside *derive_outside(const struct derive *derive)
 	return derive->outside.nodes != NULL ? &derive->outside : NULL;
 }
 
-/* Gives the value, unless it is null. */
+/* Gives the value, unless it is null, or empty where that says the same. */
 static bool take(struct derive *derive, size_t at, struct record *value)
 {
-	if (derive->tape.nodes[at].type == JSON_NULL)
+	const struct json_node *node = &derive->tape.nodes[at];
+	const struct each *each = &derive->dataset->each[derive->pointer - 1];
+
+	if (node->type == JSON_NULL || (each->skip_empty &&
+		node->type == JSON_OBJECT && node->next == at + 1))
 		return false;
 	give(derive, at, value);
 	return true;

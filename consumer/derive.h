@@ -2,8 +2,8 @@
  * another one. Pure but for the memory it takes.
  *
  * Each pointer of the dataset's `each` is followed in order. An array gives
- * its elements; null, or nothing there, gives nothing. What is given need not
- * be an object: the row mapper judges it. */
+ * its elements; null (`skip_empty`: or {}), or nothing there, gives nothing.
+ * What is given need not be an object: the row mapper judges it. */
 #ifndef SLUICE_DERIVE_H
 #define SLUICE_DERIVE_H
 

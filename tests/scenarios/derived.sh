@@ -11,7 +11,7 @@ pipeline: hub
 datasets:
   commits:
     source: { directory: commits }
-    table: raw.commits
+    table: raw.hub_commits
     key: [sha]
     columns:
       - { name: sha, type: text, max_length: 40 }
@@ -30,7 +30,7 @@ END
 	cp -r "$top"/sql/models/* "$work/models/"
 	model persons_by_login login raw.persons
 	model persons_loaded login raw.persons_delta
-	model commits_loaded message raw.commits_delta
+	model commits_loaded message raw.hub_commits_delta
 	export SLUICE_MODELS_DIR=$work/models
 	"$bin/sluice" apply >"$work/apply2.log" 2>&1 || { cat "$work/apply2.log"; exit 1; }
 }
@@ -96,7 +96,7 @@ check "a row leads to its commit" "$(q "select substr('$(cat_first)', (_offset +
 check "the delta has every person loaded" \
 	"$(q 'select count(*), count(distinct _load) from raw.persons_delta')" "8|1"
 check "both in one load" "$(q 'select count(distinct _load) from (
-	select _load from raw.commits_delta union all select _load from raw.persons_delta) l')" 1
+	select _load from raw.hub_commits_delta union all select _load from raw.persons_delta) l')" 1
 receipt=$("$bin/sluice" receipt first.json || true)
 check_has "the receipt holds" "$receipt" HOLDS
 check_has "and shows the persons" "$receipt" "13 a_persons found in the records"
@@ -127,7 +127,7 @@ eventually "what PostgreSQL refuses costs itself only" \
 	where name like '%second.json' and completed_at is not null" "2|2|5|3|1|1|database2"
 check "its neighbours are there" \
 	"$(q 'select string_agg(login, chr(32) order by id) from raw.persons where id > 6')" "gil hal ida"
-q "alter table raw.commits add check (sha <> 'e2')"
+q "alter table raw.hub_commits add check (sha <> 'e2')"
 printf '%s\n' '{"sha":"e1","author":{"id":11,"login":"jo"}}' \
 	'{"sha":"e2","author":{"id":12,"login":"kim"}}' >"$work/third.json"
 drop "$work/third.json" commits
@@ -153,7 +153,7 @@ for file in first second third last; do
 done
 check_has "and counts the delta" "$("$bin/sluice" --json receipt first.json | tr -d ' \t')" '"delta_rows":5'
 q "insert into meta.delta_dropped select 'hub.commits', current_date - 1, 5, min(_load), min(_load)
-	from raw.commits_delta"
+	from raw.hub_commits_delta"
 check_has "unless a part was dropped" "$("$bin/sluice" --json receipt first.json | tr -d ' \t')" '"delta_rows":-1'
 check_has "which breaks nothing" "$("$bin/sluice" receipt first.json || true)" HOLDS
 check_invariants

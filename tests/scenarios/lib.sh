@@ -82,7 +82,7 @@ scenario_begin() {
 	cp "$top"/pipelines/*.yaml "$work/pipelines/"
 	export SLUICE_CONFIG=$servers/sluice.yaml
 	export SLUICE_RAW_DIR=$work/raw SLUICE_PROCESSED_DIR=$work/raw/processed
-	export SLUICE_FAILED_DIR=$work/raw/failed
+	export SLUICE_FAILED_DIR=$work/raw/failed SLUICE_OUTPUT_DIR=$work/output
 	export SLUICE_STATE_FILE=$work/state/producer.db
 	export SLUICE_PIPELINES_DIR=$work/pipelines
 	export SLUICE_SCHEMA_DIR=$top/sql/schema SLUICE_MODELS_DIR=$top/sql/models
@@ -189,7 +189,7 @@ kill_server() {
 # drop FILE [FOLDER [NAME]]: as a user's `cp` and `mv` would
 drop() {
 	local folder=$work/raw/${2:-events} file=${3:-$(basename "$1")}
-	mkdir -p "$folder"
+	(as_daemon mkdir -p "$folder")
 	cp "$1" "$folder/.incoming-$file"
 	if [ -n "$run_as" ]; then
 		chown "$run_as:$run_group" "$folder" "$folder/.incoming-$file"

@@ -22,7 +22,7 @@ contents() {
 			order by s.name, d._offset)) from raw.events_delta d
 			join meta.source s on s.source_id = d._source
 		union all select md5(string_agg((sha, message)::text, '|' order by sha))
-			from raw.commits
+			from raw.hub_commits
 		union all select md5(string_agg((id, login)::text, '|' order by id))
 			from raw.persons
 		union all select string_agg((name, records, rejected)::text, '|'
@@ -44,7 +44,7 @@ pipeline: hub
 datasets:
   commits:
     source: { directory: commits }
-    table: raw.commits
+    table: raw.hub_commits
     key: [sha]
     columns:
       - { name: sha, type: text, max_length: 40 }
@@ -135,9 +135,9 @@ check "two at once do no harm" "$(contents)" "$want"
 # what delta_keep dropped is not missing
 q "insert into meta.delta_dropped (dataset, day, rows, first_load, last_load)
 	select 'hub.commits', current_date - 1, count(*), min(_load), max(_load)
-	from raw.commits_delta d join meta.source s on s.source_id = d._source
+	from raw.hub_commits_delta d join meta.source s on s.source_id = d._source
 	where name like '%one.json'"
-q "delete from raw.commits_delta where _source in (
+q "delete from raw.hub_commits_delta where _source in (
 	select source_id from meta.source where name = 'commits/one.json')"
 check_reconciled
 

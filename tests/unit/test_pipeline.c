@@ -367,7 +367,7 @@ static const struct refusal refusals[] = {
 	{ EACH "{ with: { id: /b } }]\n",
 		"p.yaml:9:12: the key \"at\" is missing", "" },
 	{ EACH "{ at: /a, width: { id: /b } }]\n",
-		"p.yaml:9:22: unknown key \"width\"; allowed here: at, with",
+		"p.yaml:9:22: unknown key \"width\"; allowed here: at, ",
 		"" },
 	{ EACH "{ at: /a, with: [id] }]\n",
 		"p.yaml:9:28: this must be a map", "" },
