@@ -45,7 +45,8 @@ usage() {
 	  test              build and run all tests
 	END
 	[ ! -e "$ROOT/bench/run.sh" ] ||
-		say "  bench [ARGS]      measure this machine"
+		say "  bench [ARGS]      measure this machine; bench direct: sluice load;" \
+			$'\n'"                    bench growth: a load when there is much already"
 	say "  help              this"
 }
 
@@ -119,6 +120,9 @@ verb_bench() {
 	"$ROOT/deploy/packages.sh" install build run broker
 	build_preset release sluice sluice-producer sluice-consumer \
 		gen_events bare_load latency
+	case ${1:-} in
+	direct | growth) exec "$ROOT/bench/$1.sh" "${@:2}" ;;
+	esac
 	exec "$ROOT/bench/run.sh" "$@"
 }
 
