@@ -50,6 +50,16 @@ static bool cut_cells(struct table_reader *table, const char *text,
 	return ok;
 }
 
+static bool bad_name(const struct table_reader *table,
+	const struct table_place *place, const struct json_fault *fault,
+	struct err *err)
+{
+	if (strcmp(fault->code, "memory") == 0)
+		return err_memory(err);
+	return table_fail(table, place->line, err, "column %zu of the header: "
+		"%s", table->cells.count + 1, fault->what);
+}
+
 /* The names of the columns, decoded. */
 static bool cut_names(struct table_reader *table, const char *text,
 	const struct table_place *place, struct err *err)
@@ -66,10 +76,7 @@ static bool cut_names(struct table_reader *table, const char *text,
 				"columns yourself with `header: [...]`",
 				cells->count + 1);
 		if (!json_decode(text, &tape->nodes[i], &cells->bytes, &fault))
-			return strcmp(fault.code, "memory") == 0 ?
-				err_memory(err) : table_fail(table, place->line, err, "column %zu "
-				"of the header: %s", cells->count + 1,
-				fault.what);
+			return bad_name(table, place, &fault, err);
 		table_cell_end(cells);
 	}
 	return true;
