@@ -322,6 +322,18 @@ static void records_without_a_common_member_say_so(void)
 	done(&tried);
 }
 
+/* A key that stands twice makes a reject: its second value says nothing. */
+static void a_member_that_stands_twice_counts_once(void)
+{
+	struct tried tried;
+
+	propose(&tried, "{\"id\":1,\"a\":1,\"a\":\"x\"} {\"id\":2,\"a\":1}");
+	CU_ASSERT_TRUE_FATAL(tried.ok);
+	CU_ASSERT_PTR_NOT_NULL(strstr(tried.text.data,
+		"- { name: a,  type: integer, required: true }\n"));
+	done(&tried);
+}
+
 static void comparing_ends_where_memory_would(void)
 {
 	struct tried tried;
@@ -462,6 +474,8 @@ CU_TestInfo infer_tests[] = {
 	{ "the key is what names a record", the_key_is_what_names_a_record },
 	{ "no common member: it is said",
 		records_without_a_common_member_say_so },
+	{ "a member that stands twice counts once",
+		a_member_that_stands_twice_counts_once },
 	{ "comparing has an end", comparing_ends_where_memory_would },
 	{ "times are known by their names", times_are_known_by_their_names },
 	{ "nothing is proposed for nothing", nothing_is_proposed_for_nothing },
