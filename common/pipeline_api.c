@@ -696,7 +696,7 @@ static void free_pairs(struct api_pairs *pairs)
 	free(pairs->items);
 }
 
-void pipeline_api_free(struct pipeline_api *api)
+static void clear_texts(struct pipeline_api *api)
 {
 	char **texts[] = { &api->url, &api->path, &api->method, &api->body,
 		&api->body_type, &api->auth.secret.file, &api->auth.secret.env,
@@ -706,10 +706,15 @@ void pipeline_api_free(struct pipeline_api *api)
 		&api->pages.size_query, &api->pages.header,
 		&api->cursor.start, &api->parent };
 
-	if (api == NULL)
-		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		free(*texts[i]);
+}
+
+void pipeline_api_free(struct pipeline_api *api)
+{
+	if (api == NULL)
+		return;
+	clear_texts(api);
 	free_pairs(&api->query);
 	free_pairs(&api->headers);
 	free_steps(api->records);
