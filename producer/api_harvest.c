@@ -225,8 +225,8 @@ static bool take_json(struct work *work, const char *body, size_t len)
 
 	if (work->api->records == NULL)
 		return take_whole(work, body, len);
-	if (json_blanks(body, len) == len)
-		return true;
+	if (json_blanks(body, len) == len) /* not even an empty list */
+		return err_set(work->err, ERR_REJECT, "the answer is empty");
 	return pointer_slice(body, len, work->api->records,
 		       count_steps(work->api->records), &span, work->err) &&
 		take_span(work, body, &span);

@@ -551,15 +551,18 @@ static bool find_next(struct api_endpoint *e, struct answer *answer,
 }
 
 /* Parents and children of a page that was the same before were told then. */
-static bool judge(struct api_desk *desk, struct api_endpoint *e,
+#define NO_CONTENT 204
+
+static bool judge(struct api_desk *desk, struct api_endpoint *e, long status,
 	const char *address, struct answer *answer, struct err *err)
 {
 	uint8_t sha256[SHA256_BYTES];
 	struct api_known *known = &answer->known;
 
 	if (!sha256_once(answer->body, answer->len, sha256, err) ||
-		!api_harvest(e->api, e->children, e->child_count,
-			answer->body, answer->len, &answer->harvest, err) ||
+		(status != NO_CONTENT && !api_harvest(e->api, e->children,
+			e->child_count, answer->body, answer->len,
+			&answer->harvest, err)) ||
 		!find_next(e, answer, err) ||
 		!api_state_known(desk->state, e->name, address, known, err))
 		return false;
@@ -725,7 +728,7 @@ bool api_take_answer(struct api_desk *desk, struct api_endpoint *e,
 			address.data, &answer.known, err) &&
 			recall(e, &answer, err);
 	else
-		ok = ok && judge(desk, e, address.data, &answer, err) &&
+		ok = ok && judge(desk, e, status, address.data, &answer, err) &&
 			guard(e, &answer, err);
 	if (ok && !answer.unchanged)
 		ok = (stored || keep(desk, e, status, &answer, err)) &&
