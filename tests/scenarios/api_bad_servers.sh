@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# api_bad_servers.sh - a server of an API may do what it likes: the message says
+# what it was, nothing that came before is lost, and afterwards all goes on.
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/api.sh
+. "$top/tests/support/api.sh"
+
+secret=the-secret-of-this-endpoint
+
+scenario_undo() {
+	api_stop
+}
+
+# endpoint NAME URL PATH [YAML LINE]...: polled when told, patient for a moment
+endpoint() {
+	cat <<-END
+	  $1:
+	    source:
+	      api:
+	        url: $2
+	        path: $3
+	        retry: { tries: 1, first: 10 ms, most: 20 ms, circuit_after: 1000 }
+	        limits: { timeout: 2 s, slow_bytes: 100, slow_time: 1 s, answer_bytes: 1 MiB, longest_wait: 1 s }
+	        pages: { by: link }
+	$(printf '        %s\n' "${@:4}")
+	    table: raw.bad_$1
+	    key: [id]
+	    columns:
+	      - { name: id, type: integer }
+	      - { name: price, type: numeric }
+	END
+}
+
+# run NAME: what `sluice api run` says, and its exit code
+run() {
+	local exit_code=0
+	timeout 100 "$bin/sluice" api run "bad.$1" 2>&1 || exit_code=$?
+	printf 'exit %s\n' "$exit_code"
+}
+
+# fails CLAIM EXIT_CODE MESSAGE RULE...: so long as the rules hold
+fails() {
+	local said
+	api_rules "${@:4}"
+	said=$(run feed)
+	check_has "$1" "$said" "$3"
+	check "$1: exit $2" "${said##*$'\n'}" "exit $2"
+	api_tell DELETE rules
+}
+
+pipeline() {
+	echo 'pipeline: bad'
+	echo 'datasets:'
+	endpoint feed "$api_url" /gen/link 'query: { per_page: 100 }' \
+		"auth: { kind: bearer, secret_file: $work/token }"
+	endpoint gap "$api_url" /gen/total \
+		'query: { since: "{cursor}" }' 'records: /data/records' \
+		'cursor: { field: /updated_at, start: "2025-01-01T00:00:00Z" }' |
+		sed 's/by: link/by: page, query: page, more: \/meta\/has_more/
+			s/tries: 1/tries: 3/'
+	endpoint storm "http://localhost:$(api_port http)" /gen/page \
+		'query: { per_page: 10, total: 5 }'
+	endpoint types "$api_url" /gen/link 'query: { total: 10, text_from: 8 }'
+	for name in good expired self-signed wrong-host; do
+		endpoint "${name/-/_}" "https://127.0.0.1:$(api_port $name)" \
+			/gen/link 'query: { total: 3 }' \
+			"ca_file: $work/api/ca.crt"
+	done
+}
+
+scenario_begin api_bad_servers
+printf '%s\n' "$secret" >"$work/token"
+chmod 600 "$work/token"
+[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/token"
+api_start "$work/api"
+pipeline | sed '/^  storm:/,/^  types:/s/retry: .*/retry: { tries: 6, first: 10 ms, most: 20 ms, circuit_after: 3, circuit_time: 1 s }/' \
+	>"$work/pipelines/bad.yaml"
+"$bin/sluice" apply >"$work/apply2.log" 2>&1 || cat "$work/apply2.log"
+producer_start
+consumer_start
+until_true test -S "$work/state/producer.db.control"
+pid=$(pgrep -f "$bin/sluice-producer" -P "$producer_pid" || echo "$producer_pid")
+
+# -- refusals
+fails "401 names the credential" 1 "401: the token of file $work/token is not accepted" \
+	'/gen/link status=401 echo=authorization'
+fails "so does 403" 1 "403: the token of file $work/token is not accepted, or may not" \
+	'/gen/link status=403 echo=authorization'
+fails "404 says what to look at" 1 '404: nothing is there: check `url` and `path`' \
+	'/gen/link status=404'
+fails "a year to wait is cut to what was agreed" 69 \
+	"429: too many requests; waiting 1 s" '/gen/link status=429 retry-after=31536000'
+fails "as a date too" 69 "429: too many requests; waiting 1 s" \
+	'/gen/link status=429 retry-after=+31536000'
+fails "500 says no more" 69 "/gen/link: 500" '/gen/link status=500'
+
+# -- redirects
+api_reset
+fails "a redirect to another host is not followed" 1 "not followed" \
+	'/gen/link redirect={other}/gen/page'
+fails "nor one to a file" 1 "not followed" '/gen/link redirect=file:///etc/passwd'
+fails "nor one without end" 1 "redirects more than 5 times" \
+	'/gen/link redirect={base}/gen/link'
+check "nobody asked the other host" "$(api_count /gen/page)" 0
+
+# -- answers that are none
+fails "an HTML page with status 200" 1 "no JSON" '/gen/link body=html'
+fails "JSON with a slip" 1 "no JSON" '/gen/link body=bad-json'
+fails "an answer cut short of its length" 69 "does not answer" '/gen/link cut=half'
+fails "one cut between chunks" 69 "does not answer" \
+	'/gen/link cut=half framing=chunked'
+fails "one that ends where the connection does" 69 "does not tell where it ends" \
+	'/gen/link cut=half framing=close'
+fails "an answer without an end" 1 "too large" '/gen/link bomb=blanks'
+fails "a gzip bomb" 1 "too large" '/gen/link bomb=gzip'
+fails "a zstd bomb that nobody asked for" 1 "/gen/link" '/gen/link bomb=zstd'
+fails "a byte a second" 69 "too slow" '/gen/link drip=1000'
+fails "silence" 69 "too slow" '/gen/link latency=60000'
+api_rules '/gen/total body=empty'
+check_has "nothing at all, where a list should be" "$(run gap)" "the answer is empty"
+api_tell DELETE rules
+check "nothing of all that was loaded" "$(q "select count(*) from raw.bad_feed")" 0
+fails "a next page that is this page" 1 "round in circles" '/gen/link loop=yes'
+check_has "that is no obstacle to the next run" "$(run feed)" "3 pages"
+eventually "which brings all" "select count(*), max(id) from raw.bad_feed" "250|250"
+
+# -- certificates
+check_has "an expired certificate" "$(run expired)" "not accepted: SSL certificate problem: certificate has expired"
+check_has "one that signed itself" "$(run self_signed)" "self-signed certificate"
+check_has "one for another host" "$(run wrong_host)" "no alternative certificate subject name matches"
+check_has "a good one" "$(run good)" "3 records"
+
+# -- a page in the middle fails
+api_reset
+api_rules '/gen/total?page=3 status=500'
+check_has "the third page fails" "$(run gap)" "/gen/total: 500"
+check "it was tried as often as was agreed" "$(api_count /gen/total 500)" 3
+eventually "the pages before it stay" "select count(*) from raw.bad_gap" 200
+check "the cursor has not moved past the gap" "$("$bin/sluice" --json api \
+	state show bad.gap | jq -r .cursor)" null
+api_tell DELETE rules
+check_has "the next run begins there" "$(run gap)" "50 records"
+eventually "and brings what was missing" \
+	"select count(*), count(distinct id), max(id) from raw.bad_gap" "250|250|250"
+check "no page was asked for twice" "$(api_count /gen/total 200)" 3
+check "now the cursor has moved" "$("$bin/sluice" --json api \
+	state show bad.gap | jq -r .cursor)" 2026-01-01T04:10:00Z
+
+# -- clocks, types
+api_rules '/gen/link date=31536000'
+api_tell POST grow?by=10
+check_has "a server's clock may be a year ahead" "$(run feed)" ", 3 pages"
+api_tell DELETE rules
+api_rules '/gen/link date=-31536000'
+check_has "or behind" "$(run feed)" ", 3 pages"
+api_tell DELETE rules
+eventually "what was new came" "select count(*) from raw.bad_feed" 260
+api_tell POST grow?by=-10
+check_has "a type that changes stops nothing" "$(run types)" "10 records"
+eventually "what fits is loaded" "select count(*) from raw.bad_types" 7
+eventually "what does not is rejected, by its column" \
+	"select count(*), min(code), min(field) from meta.reject where dataset = 'types'" "3|type|price"
+
+# -- storms
+api_rules '/gen/page status=500 times=4'
+check_has "a storm passes" "$(run storm)" "5 records"
+check "that nothing is asked of the host for a while was said" \
+	"$(grep -c circuit_open "$work/producer.log" | sed 's/^[1-9]$/yes/')" yes
+
+# -- afterwards
+check "the producer has seen it all" "$(kill -0 "$pid" && echo lives)" lives
+check "the log was not flooded" \
+	"$([ "$(wc -l <"$work/producer.log")" -lt 150 ] && echo fine || wc -l <"$work/producer.log")" fine
+check "the secret is nowhere" "$(grep -rlF "$secret" "$work" | grep -vx "$work/token")" ""
+check_invariants
+scenario_end
