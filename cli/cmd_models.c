@@ -2,7 +2,7 @@
 #include "cli/args.h"
 #include "cli/connect.h"
 #include "cli/output.h"
-#include "consumer/models.h"
+#include "cli/target.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,28 +10,23 @@
 
 #define WORDS_MAX 64
 
-/* What a subcommand works on; the models borrow from the set. */
+/* What a subcommand works on: a store that is an SQLite file, or a session of
+ * PostgreSQL. */
 struct work {
-	struct pipeline_set set;
-	struct models *models;
+	struct target target;
+	bool lite;
 	struct db *db;
 };
 
-static bool work_read(const struct config *config, struct work *work,
-	struct err *err)
+static const struct models *models_of(const struct work *work)
 {
-	*work = (struct work){ 0 };
-	if (!pipeline_set_read(config->pipelines_dir, &work->set, err))
-		return false;
-	work->models = models_read(config->models_dir, &work->set, err);
-	return work->models != NULL;
+	return work->target.plan.models;
 }
 
 static void work_close(struct work *work)
 {
 	db_close(work->db);
-	models_free(work->models);
-	pipeline_set_clear(&work->set);
+	target_close(&work->target);
 }
 
 /* -- list --------------------------------------------------- */
@@ -43,54 +38,70 @@ static const char state_sql[] =
 	"from meta.model\n"
 	"where model = $1";
 
-struct model_state {
-	struct db_result *result; /* one row, or none: not applied yet */
-	bool known;
-};
-
-static bool model_state(struct db *db, const struct model_info *info,
-	struct model_state *state, struct err *err)
+static const char *null_if_empty(const char *text)
 {
+	return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+static bool ask_state(struct db *db, const struct model_info *info,
+	store_say_model *say, void *context, struct err *err)
+{
+	struct store_model model = { .info = *info };
+	struct db_result *result = NULL;
 	char name[160];
 	const char *values[] = { name };
 
 	(void)snprintf(name, sizeof(name), "%s.%s", info->pipeline, info->name);
-	if (!db_query(db, state_sql, 1, values, &state->result, err))
+	if (!db_query(db, state_sql, 1, values, &result, err))
 		return false;
-	state->known = db_rows(state->result) == 1;
+	model.known = db_rows(result) == 1;
+	if (model.known) {
+		model.state = db_value(result, 0, 0);
+		model.error = db_value(result, 0, 1);
+		model.refreshes = db_int(result, 0, 2);
+		model.changed_rows = db_int(result, 0, 3);
+		model.refresh_us = db_int(result, 0, 4);
+		model.refreshed_at = db_value(result, 0, 5);
+	}
+	say(context, &model);
+	db_result_free(result);
 	return true;
 }
 
-static const char *state_text(const struct model_state *state, size_t column)
-{
-	return state->known ? db_value(state->result, 0, column) : NULL;
-}
+/* Where the list goes. */
+struct listing {
+	struct json *array; /* NULL: lines for people */
+	struct table table;
+};
 
-static void add_line(struct table *table, const struct model_info *info,
-	const struct model_state *state)
+static void add_line(struct table *table, const struct store_model *model)
 {
 	char name[160];
 
-	(void)snprintf(name, sizeof(name), "%s.%s", info->pipeline, info->name);
+	(void)snprintf(name, sizeof(name), "%s.%s", model->info.pipeline,
+		model->info.name);
 	table_add(table, name);
-	table_add(table, info->materialized);
-	table_add(table, state->known ? state_text(state, 0) : "not applied");
-	table_add(table, state_text(state, 2));
-	table_add(table, state_text(state, 5));
-	table_add(table, info->description);
+	table_add(table, model->info.materialized);
+	table_add(table, model->known ? model->state : "not applied");
+	if (model->known)
+		table_add_int(table, model->refreshes);
+	else
+		table_add(table, NULL);
+	table_add(table, null_if_empty(model->refreshed_at));
+	table_add(table, model->info.description);
 }
 
 static void put_text(struct json *object, const char *key, const char *text)
 {
-	if (text != NULL && text[0] != '\0')
+	if (null_if_empty(text) != NULL)
 		json_put_text(object, key, text);
 	else
 		json_put_null(object, key);
 }
 
-static void put_model(struct json *array, const struct model_info *info,
-	const struct model_state *state)
+static void put_model(struct json *array, const struct store_model *model)
 {
+	const struct model_info *info = &model->info;
 	struct json *object = json_add_object(array);
 
 	json_put_text(object, "pipeline", info->pipeline);
@@ -101,14 +112,40 @@ static void put_model(struct json *array, const struct model_info *info,
 	put_text(object, "depends", info->depends);
 	put_text(object, "description", info->description);
 	put_text(object, "file", info->file);
-	put_text(object, "state", state_text(state, 0));
-	put_text(object, "error", state_text(state, 1));
-	put_text(object, "refreshed_at", state_text(state, 5));
-	if (!state->known)
+	put_text(object, "state", model->state);
+	put_text(object, "error", model->error);
+	put_text(object, "refreshed_at", model->refreshed_at);
+	if (!model->known)
 		return;
-	json_put_int(object, "refreshes", db_int(state->result, 0, 2));
-	json_put_int(object, "changed_rows", db_int(state->result, 0, 3));
-	json_put_int(object, "refresh_us", db_int(state->result, 0, 4));
+	json_put_int(object, "refreshes", model->refreshes);
+	json_put_int(object, "changed_rows", model->changed_rows);
+	json_put_int(object, "refresh_us", model->refresh_us);
+}
+
+static void list_one(void *context, const struct store_model *model)
+{
+	struct listing *listing = context;
+
+	if (listing->array != NULL)
+		put_model(listing->array, model);
+	else
+		add_line(&listing->table, model);
+}
+
+static bool list_all(const struct work *work, struct listing *listing,
+	struct err *err)
+{
+	bool ok = true;
+
+	if (work->lite)
+		return store_models(work->target.store, list_one, listing,
+			err);
+	for (size_t i = 0; ok && i < models_count(models_of(work)); i++) {
+		const struct model_info info = models_info(models_of(work), i);
+
+		ok = ask_state(work->db, &info, list_one, listing, err);
+	}
+	return ok;
 }
 
 static bool list(const struct work *work, bool json, struct err *err)
@@ -116,27 +153,17 @@ static bool list(const struct work *work, bool json, struct err *err)
 	static const char *const heads[] = { "model", "kind", "state",
 		">refreshes", "refreshed at", "description", NULL };
 	struct json *root = json ? json_object() : NULL;
-	struct json *array = json ? json_put_array(root, "models") : NULL;
-	struct table table;
-	bool ok = true;
+	struct listing listing = { .array = json ?
+		json_put_array(root, "models") : NULL };
+	bool ok;
 
-	table_init(&table, heads);
-	for (size_t i = 0; ok && i < models_count(work->models); i++) {
-		const struct model_info info = models_info(work->models, i);
-		struct model_state state = { 0 };
-
-		ok = model_state(work->db, &info, &state, err);
-		if (ok && json)
-			put_model(array, &info, &state);
-		else if (ok)
-			add_line(&table, &info, &state);
-		db_result_free(state.result);
-	}
+	table_init(&listing.table, heads);
+	ok = list_all(work, &listing, err);
 	if (ok && json)
 		return output_json(root, err);
 	json_free(root);
-	ok = ok && table_print(&table, 0, err);
-	table_clear(&table);
+	ok = ok && table_print(&listing.table, 0, err);
+	table_clear(&listing.table);
 	return ok;
 }
 
@@ -182,8 +209,10 @@ static bool verify(const struct work *work, const char *name, bool json,
 	bool ok;
 
 	table_init(&verdicts.table, heads);
-	ok = models_verify(work->models, work->db, name, different, say,
-		&verdicts, err);
+	ok = work->lite ? store_verify(work->target.store, name, different,
+			say, &verdicts, err) :
+		models_verify(models_of(work), work->db, name, different, say,
+			&verdicts, err);
 	if (ok && json) {
 		json_put_int(root, "different", *different);
 		return output_json(root, err);
@@ -252,8 +281,10 @@ static bool build(const struct work *work, const struct build_choice *choice,
 	bool ok;
 
 	table_init(&verdicts.table, heads);
-	ok = models_build(work->models, work->db, choice, say_built, &verdicts,
-		amiss, err);
+	ok = work->lite ? store_build(work->target.store, choice, say_built,
+			&verdicts, amiss, err) :
+		models_build(models_of(work), work->db, choice, say_built,
+			&verdicts, amiss, err);
 	if (ok && json)
 		return output_json(root, err);
 	json_free(root);
@@ -270,7 +301,7 @@ static bool build(const struct work *work, const struct build_choice *choice,
 static bool graph(const struct work *work, bool dot, struct err *err)
 {
 	struct buf text = { 0 };
-	const bool ok = models_graph(work->models, dot, &text, err);
+	const bool ok = models_graph(models_of(work), dot, &text, err);
 
 	if (ok && text.len > 0)
 		(void)fwrite(text.data, 1, text.len, stdout);
@@ -285,6 +316,7 @@ struct request {
 	const char *words[WORDS_MAX]; /* behind `what` */
 	size_t count;
 	bool full, dot, json;
+	const char *file; /* of SQLite; NULL: PostgreSQL */
 };
 
 static bool is(const struct request *request, const char *what)
@@ -309,10 +341,15 @@ static bool serve(const struct request *request, const struct work *work,
 static bool work_for(const struct config *config,
 	const struct request *request, struct work *work, struct err *err)
 {
-	if (!work_read(config, work, err))
+	*work = (struct work){ .lite = request->file != NULL };
+	if (!target_open(&work->target, &(struct target_options){
+			.config = config, .name = "sluice models",
+			.file = request->file }, err))
 		return false;
 	if (is(request, "graph"))
 		return true;
+	if (work->lite)
+		return store_ensure(work->target.store, NULL, err);
 	work->db = is(request, "list") ?
 		connect_db(config, &config->reader, true, 0, err) :
 		connect_db(config, &config->loader, false, 0, err);
@@ -368,9 +405,11 @@ static const char *check_request(const struct request *request)
 static int run(const struct cmd_context *context)
 {
 	struct request request = { .what = "list", .json = context->json };
+	const char *to = "postgres";
 	const struct arg flags[] = {
 		{ .name = "--full", .flag = &request.full },
 		{ .name = "--dot", .flag = &request.dot },
+		{ .name = "--to", .text = &to },
 		{ .name = NULL },
 	};
 	const char *words[WORDS_MAX] = { NULL }, *wrong;
@@ -379,6 +418,8 @@ static int run(const struct cmd_context *context)
 
 	if (!args_parse(context, flags, words, WORDS_MAX, &count, &err))
 		return cmd_usage(&cmd_models, "%s", err.text);
+	if (!target_read(to, &request.file, &err))
+		return cmd_usage(&cmd_models, "--to wants %s", err.text);
 	if (count > 0) {
 		request.what = words[0];
 		request.count = count - 1;
@@ -393,7 +434,8 @@ static int run(const struct cmd_context *context)
 
 const struct cmd cmd_models = {
 	.name = "models",
-	.usage = "list | run [[+]NAME...] [--full] | verify [NAME] | graph [--dot]",
+	.usage = "list | run [[+]NAME...] [--full] | verify [NAME] | "
+		"graph [--dot] [--to sqlite:FILE]",
 	.summary = "list, rebuild or prove the tables of schema modelled",
 	.help =
 "list    every model: incremental (moved in the load's own transaction),\n"
@@ -408,6 +450,8 @@ const struct cmd cmd_models = {
 "        row by row; changes nothing that is modelled. Views are left out:\n"
 "        they are what their tables say.\n"
 "graph   who reads whom, as a tree; with --dot for Graphviz. Needs no server.\n"
+"--to sqlite:FILE  of that file, made by `sluice load`; no server is asked.\n"
+"        There verify waits for loads, and they for it\n"
 "\n"
 "NAME is \"fact_events\" or \"events.fact_events\".\n"
 "--json: list gives models[] with pipeline, name, relation, materialized,\n"
@@ -425,6 +469,6 @@ const struct cmd cmd_models = {
 "  sluice models verify\n"
 "\n"
 "Exits 0 when done, 1 when verify found a difference or run could not build\n"
-"one, 64 when there is no such model, 69 when PostgreSQL is not there, 78 when a model file is wrong.",
+"one, 64 when there is no such model, 69 when PostgreSQL is not there, 74 when the SQLite file is not, 78 when a model file is wrong.",
 	.run = run,
 };

@@ -1,8 +1,8 @@
 /* cmd_rejects.c - `sluice rejects`: what was refused, why, and the bytes. */
 #include "cli/args.h"
 #include "cli/connect.h"
-#include "cli/output.h"
 #include "cli/rejects.h"
+#include "cli/target.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,213 +55,113 @@ static const char bytes_sql[] =
 	"from meta.reject\n"
 	"where reject_id = $1";
 
-/* Columns of groups_sql and each_sql, and the keys they have in JSON. */
-struct field {
-	const char *key;
-	bool number;
-};
-
-static const struct field group_fields[] = {
-	{ "dataset", false }, { "code", false }, { "field", false },
-	{ "rejects", true }, { "sources", true }, { "first_at", false },
-	{ "last_at", false }, { "example_id", true },
-	{ "example_source", false }, { "example_line", true },
-	{ "example_detail", false }, { NULL, false },
-};
-
-static const struct field each_fields[] = {
-	{ "reject_id", true }, { "dataset", false }, { "code", false },
-	{ "field", false }, { "source", false }, { "record", true },
-	{ "line", true }, { "column", true }, { "lo", true }, { "hi", true },
-	{ "stage", false }, { "rejected_at", false }, { "detail", false },
-	{ "source_id", true }, { "resolved_by", false }, { NULL, false },
-};
-
-static void put_row(struct json *object, const struct db_result *result,
-	size_t row, const struct field *fields)
-{
-	for (size_t i = 0; fields[i].key != NULL; i++) {
-		const char *value = db_value(result, row, i);
-
-		if (fields[i].number)
-			json_put_int(object, fields[i].key,
-				db_int(result, row, i));
-		else if (value[0] != '\0')
-			json_put_text(object, fields[i].key, value);
-		else
-			json_put_null(object, fields[i].key);
-	}
-}
-
-static bool list_json(const struct db_result *result, const char *key,
-	const struct field *fields, struct err *err)
-{
-	struct json *root = json_object();
-	struct json *array = json_put_array(root, key);
-
-	for (size_t i = 0; i < db_rows(result); i++)
-		put_row(json_add_object(array), result, i, fields);
-	return output_json(root, err);
-}
-
-/* Shows the columns at[] of the result under the heads. */
-static bool list_table(const struct db_result *result,
-	const char *const *heads, const size_t *at, struct err *err)
-{
-	struct table table;
-	bool ok;
-
-	if (db_rows(result) == 0) {
-		output_line("no rejects");
-		return true;
-	}
-	table_init(&table, heads);
-	for (size_t i = 0; i < db_rows(result); i++)
-		for (size_t c = 0; c < table.columns; c++) {
-			const char *value = db_value(result, i, at[c]);
-
-			table_add(&table, value[0] != '\0' ? value : NULL);
-		}
-	ok = table_print(&table, 0, err);
-	table_clear(&table);
-	return ok;
-}
-
-static bool show_groups(const struct db_result *result, struct err *err)
-{
-	static const char *const heads[] = { "dataset", "code", "field",
-		">rejects", ">sources", "first at", "last at", ">example",
-		"in", ">line", "because", NULL };
-	static const size_t at[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
-
-	return list_table(result, heads, at, err);
-}
-
-static bool show_each(const struct db_result *result, struct err *err)
-{
-	static const char *const heads[] = { ">id", "dataset", "code", "field",
-		"source", ">record", ">line", "because", NULL };
-	static const size_t at[] = { 0, 1, 2, 3, 4, 5, 6, 12 };
-
-	return list_table(result, heads, at, err);
-}
-
 /* -- list --------------------------------------------------- */
 
 struct filter {
 	struct where where;
 	int64_t limit;
 	bool each;
+	const char *file; /* of SQLite; NULL: PostgreSQL */
 };
 
 static bool fetch(struct db *db, const struct filter *filter,
-	struct db_result **result, struct err *err)
+	struct grid *grid, struct err *err)
 {
 	const char *values[WHERE_PARAMETERS + 1];
+	struct db_result *result = NULL;
 	char limit[32];
+	bool ok;
 
 	where_values(&filter->where, values);
 	values[WHERE_PARAMETERS] = limit;
 	(void)snprintf(limit, sizeof(limit), "%" PRId64, filter->limit);
-	return db_query(db, filter->each ? each_sql : groups_sql,
-		       WHERE_PARAMETERS + 1, values, result, err) ||
-		where_blame(err);
+	ok = (db_query(db, filter->each ? each_sql : groups_sql,
+		      WHERE_PARAMETERS + 1, values, &result, err) ||
+		     where_blame(err)) &&
+		grid_of_db(grid, result, err);
+	db_result_free(result);
+	return ok;
+}
+
+static bool fetch_lite(const char *file, const struct filter *filter,
+	struct grid *grid, struct err *err)
+{
+	const struct rejects_query query = { file, &filter->where,
+		filter->limit, filter->each };
+
+	return rejects_lite(&query, grid, err);
+}
+
+static bool fetch_any(const struct cmd_context *context, struct filter *filter,
+	struct grid *grid, struct err *err)
+{
+	const struct config *config = context->config;
+	struct db *db;
+	bool ok;
+
+	if (filter->file != NULL)
+		return fetch_lite(filter->file, filter, grid, err);
+	db = connect_db(config, &config->reader, true,
+		config->statement_timeout_ms, err);
+	ok = db != NULL && where_resolve(&filter->where, db, config, err) &&
+		fetch(db, filter, grid, err);
+	db_close(db);
+	return ok;
 }
 
 static bool list(const struct cmd_context *context, struct filter *filter,
 	struct err *err)
 {
-	const struct config *config = context->config;
-	struct db *db = connect_db(config, &config->reader, true,
-		config->statement_timeout_ms, err);
-	struct db_result *result = NULL;
-	bool ok = db != NULL &&
-		where_resolve(&filter->where, db, config, err) &&
-		fetch(db, filter, &result, err);
+	struct grid grid = { 0 };
+	const bool ok = fetch_any(context, filter, &grid, err) &&
+		rejects_show_list(context, &grid, filter->each, err);
 
-	if (ok && context->json)
-		ok = filter->each ?
-			list_json(result, "rejects", each_fields, err) :
-			list_json(result, "groups", group_fields, err);
-	else if (ok)
-		ok = filter->each ? show_each(result, err) :
-			show_groups(result, err);
-	db_result_free(result);
-	db_close(db);
+	grid_clear(&grid);
 	return ok;
 }
 
 /* -- show --------------------------------------------------- */
 
-static void show_one(const struct db_result *result, const struct buf *shown,
-	size_t bytes)
+/* The loader's account: readers may not see the bytes, which can be anything
+ * people put into files. */
+static bool fetch_bytes(const struct cmd_context *context,
+	const struct filter *filter, const char *id, struct grid *grid,
+	struct grid *hex, struct err *err)
 {
-	struct buf text = { 0 };
-	const int64_t length = db_int(result, 0, 9) - db_int(result, 0, 8);
+	const struct config *config = context->config;
+	struct db *db = connect_db(config, &config->loader, true,
+		config->statement_timeout_ms, err);
+	struct db_result *result = NULL;
+	const bool ok = db != NULL && fetch(db, filter, grid, err) &&
+		(grid->rows == 0 ||
+			(db_query(db, bytes_sql, 1, &id, &result, err) &&
+				grid_of_db(hex, result, err)));
 
-	for (size_t i = 0; each_fields[i].key != NULL; i++) {
-		const char *value = db_value(result, 0, i);
-
-		if (value[0] != '\0')
-			output_line("%-12s %s", each_fields[i].key,
-				output_escape(&text, value));
-	}
-	output_line("%-12s %zu of %" PRId64, "bytes", bytes, length);
-	output_line("\n%s", shown->len > 0 ? shown->data : "");
-	buf_clear(&text);
-}
-
-static bool show_bytes(const struct cmd_context *context, bool raw,
-	const struct db_result *result, const struct buf *bytes,
-	struct err *err)
-{
-	struct buf shown = { 0 };
-	struct json *root;
-	bool ok = true;
-
-	if (raw) {
-		(void)fwrite(bytes->data, 1, bytes->len, stdout);
-		return true;
-	}
-	/* backslashes doubled: what was shown can be read back */
-	ok = output_add_shown(&shown, bytes->data, bytes->len, "\"", err);
-	if (ok && context->json) {
-		root = json_object();
-		put_row(root, result, 0, each_fields);
-		json_put_int(root, "bytes_kept", (int64_t)bytes->len);
-		json_put_text(root, "bytes_escaped",
-			shown.len > 0 ? shown.data : "");
-		ok = output_json(root, err);
-	} else if (ok) {
-		show_one(result, &shown, bytes->len);
-	}
-	buf_clear(&shown);
+	db_result_free(result);
+	db_close(db);
 	return ok;
 }
 
-/* The loader's account: readers may not see the bytes, which can be anything
- * people put into files. */
 static bool show(const struct cmd_context *context, const char *id, bool raw,
-	struct err *err)
+	const char *file, struct err *err)
 {
-	const struct config *config = context->config;
-	struct filter filter = { .limit = 1, .each = true };
-	struct db *db = connect_db(config, &config->loader, true,
-		config->statement_timeout_ms, err);
-	struct db_result *result = NULL, *hex = NULL;
+	struct filter filter = { .limit = 1, .each = true, .file = file };
+	struct grid grid = { 0 }, hex = { 0 };
 	struct buf bytes = { 0 };
-	bool ok = db != NULL && where_add_id(&filter.where, id, err) &&
-		fetch(db, &filter, &result, err);
+	bool ok = where_add_id(&filter.where, id, err);
 
-	if (ok && db_rows(result) == 0)
+	if (ok && file != NULL)
+		ok = fetch_lite(file, &filter, &grid, err) &&
+			rejects_lite_bytes(file, id, &hex, err);
+	else
+		ok = ok && fetch_bytes(context, &filter, id, &grid, &hex, err);
+	if (ok && grid.rows == 0)
 		ok = err_set(err, ERR_REJECT, "there is no reject %s", id);
-	ok = ok && db_query(db, bytes_sql, 1, &id, &hex, err);
-	ok = ok && buf_add_unhexed(&bytes, db_value(hex, 0, 0),
-		db_value_len(hex, 0, 0), err);
-	ok = ok && show_bytes(context, raw, result, &bytes, err);
-	db_result_free(result);
-	db_result_free(hex);
-	db_close(db);
+	ok = ok && buf_add_unhexed(&bytes, grid_text(&hex, 0, 0),
+		strlen(grid_text(&hex, 0, 0)), err) &&
+		rejects_show_bytes(context, raw, &grid, &bytes, err);
+	grid_clear(&grid);
+	grid_clear(&hex);
 	where_clear(&filter.where);
 	buf_clear(&bytes);
 	return ok;
@@ -284,7 +184,7 @@ static int run_list(const struct cmd_context *context, struct filter *filter)
 }
 
 static int run_show(const struct cmd_context *context,
-	const struct words *words, bool raw)
+	const struct words *words, bool raw, const char *file)
 {
 	struct where where = { 0 };
 	struct err err = { 0 };
@@ -295,7 +195,7 @@ static int run_show(const struct cmd_context *context,
 	if (!one)
 		return cmd_usage(&cmd_rejects,
 			"show wants the number of a reject");
-	return show(context, words->items[1], raw, &err) ? EXIT_FINE :
+	return show(context, words->items[1], raw, file, &err) ? EXIT_FINE :
 		cmd_fail(&err);
 }
 
@@ -330,6 +230,9 @@ static const char *misplaced(const char *verb, const struct filter *filter,
 		request->dry_run || request->wait_secs >= 0) &&
 		strcmp(verb, "replay") != 0)
 		return "--file, --filter, --dry-run and --wait are for replay";
+	if (filter->file != NULL && strcmp(verb, "replay") == 0)
+		return "replay goes through the broker: mend the file, and "
+		       "load it again";
 	if (strcmp(verb, "show") == 0 && where_any(&filter->where))
 		return "show wants the number of a reject, and no conditions";
 	return NULL;
@@ -349,7 +252,7 @@ static int dispatch(const struct cmd_context *context,
 		return run_list(context, filter);
 	}
 	if (strcmp(verb, "show") == 0)
-		return run_show(context, words, raw);
+		return run_show(context, words, raw, filter->file);
 	if (strcmp(verb, "replay") == 0) {
 		request->limit =
 			filter->limit == 0 ? LIMIT_MAX : filter->limit;
@@ -374,8 +277,10 @@ static int run(const struct cmd_context *context)
 	struct replay_request request = { .wait_secs = -1 };
 	struct filter filter = { 0 };
 	struct arg_list terms = { 0 };
+	const char *to = "postgres";
 	bool raw = false;
 	const struct arg table[] = {
+		{ .name = "--to", .text = &to },
 		{ .name = "--where", .list = &terms },
 		{ .name = "--code", .text = &filter.where.code },
 		{ .name = "--source", .text = &filter.where.source },
@@ -395,7 +300,8 @@ static int run(const struct cmd_context *context)
 	int code;
 
 	if (args_parse(context, table, words.items, IDS_MAX + 1, &words.count,
-		    &err) && take_terms(&filter.where, &terms, &err))
+		    &err) && take_terms(&filter.where, &terms, &err) &&
+		target_read(to, &filter.file, &err))
 		code = dispatch(context, &words, &filter, raw, &request);
 	else
 		code = cmd_usage(&cmd_rejects, "%s", err.text);
@@ -410,7 +316,8 @@ const struct cmd cmd_rejects = {
 		 "                      replay [ID ...] [--where KEY=VALUE ...] "
 		 "[--dry-run]\n"
 		 "                             [--filter COMMAND | --file FILE] "
-		 "[--limit N] [--wait SECS]",
+		 "[--limit N] [--wait SECS]\n"
+		 "                      (list and show also: --to sqlite:FILE)",
 	.summary = "records that were refused: causes, bytes, another try",
 	.help =
 "list    what is refused and not resolved, grouped by dataset, code and field,\n"
@@ -441,6 +348,9 @@ const struct cmd cmd_rejects = {
 "and until (2026-11-22, 2026-11-22T10:00Z, or 2h, 3d ago). --code CODE and\n"
 "--source SOURCE are short for two of them; with list they imply --each.\n"
 "\n"
+"--to sqlite:FILE  list and show: of that file, made by `sluice load`; since\n"
+"and until want a time there, and there is no replay\n"
+"\n"
 "list reads as the reader. The bytes are not for every reader, so show and\n"
 "replay use the account of the loader, and replay publishes as the producer's\n"
 "user: their password files must be yours to read.\n"
@@ -462,6 +372,7 @@ const struct cmd cmd_rejects = {
 "  sluice rejects replay 17 --file mended.json\n"
 "\n"
 "Exits 0, 1 when there is no such reject or source, or one that was to be\n"
-"replayed was not sent or was refused again, 69 when a server is not there.",
+"replayed was not sent or was refused again, 69 when a server is not there, 74\n"
+"when the SQLite file is not.",
 	.run = run,
 };

@@ -2,7 +2,7 @@
 #include "cli/args.h"
 #include "cli/connect.h"
 #include "cli/output.h"
-#include "consumer/datatest.h"
+#include "cli/target.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 struct run {
 	const struct config *config;
 	const char *select; /* patterns, comma between them; NULL: all */
+	struct target target; /* an SQLite file, if any */
 	struct db *asker, *writer;
 	struct table table;
 	struct json *array; /* NULL: lines for people */
@@ -140,14 +141,24 @@ static bool connect_both(struct run *run, struct err *err)
 	return run->writer != NULL;
 }
 
+static bool ask(struct run *run, const struct pipeline *pipeline,
+	const struct pipeline_test *test, struct datatest_result *result,
+	struct err *err)
+{
+	if (run->target.store != NULL)
+		return store_test(run->target.store, pipeline, test, result,
+			err);
+	return connect_both(run, err) &&
+		datatest_run(pipeline, test, run->config->models_dir,
+			run->asker, run->writer, result, err);
+}
+
 static bool run_test(struct run *run, const struct pipeline *pipeline,
 	const struct pipeline_test *test, struct err *err)
 {
 	struct datatest_result result;
 
-	if (!connect_both(run, err) ||
-		!datatest_run(pipeline, test, run->config->models_dir,
-			run->asker, run->writer, &result, err))
+	if (!ask(run, pipeline, test, &result, err))
 		return false;
 	run->outcomes[result.outcome]++;
 	if (run->array != NULL)
@@ -172,6 +183,15 @@ static bool run_pipeline(struct run *run, const struct pipeline *pipeline,
 	return ok;
 }
 
+/* An SQLite file need not have every pipeline's tables. */
+static bool is_there(struct run *run, const struct pipeline *pipeline,
+	bool *there, struct err *err)
+{
+	*there = true;
+	return run->target.store == NULL ||
+		store_has(run->target.store, pipeline, there, err);
+}
+
 static bool run_set(struct run *run, const struct pipeline_set *set,
 	const char *name, struct err *err)
 {
@@ -180,18 +200,45 @@ static bool run_set(struct run *run, const struct pipeline_set *set,
 	if (name != NULL && pipeline_find(set, name) == NULL)
 		return err_stop(err, EXIT_USAGE, "no pipeline %s in %s", name,
 			run->config->pipelines_dir);
-	for (size_t i = 0; ok && i < set->count; i++)
-		if (name == NULL ||
-			strcmp(set->pipelines[i].name, name) == 0)
-			ok = run_pipeline(run, &set->pipelines[i], err);
+	for (size_t i = 0; ok && i < set->count; i++) {
+		const struct pipeline *pipeline = &set->pipelines[i];
+		bool meant = name != NULL;
+
+		if (name == NULL)
+			ok = is_there(run, pipeline, &meant, err);
+		else if (strcmp(pipeline->name, name) != 0)
+			meant = false;
+		if (ok && meant)
+			ok = run_pipeline(run, pipeline, err);
+	}
 	if (ok && run->meant == 0 && run->select != NULL)
 		ok = err_stop(err, EXIT_USAGE, "no test is meant by "
 			"--select %s", run->select);
 	return ok;
 }
 
+static bool run_all(struct run *run, const char *name, const char *file,
+	struct err *err)
+{
+	struct pipeline_set set = { .count = 0 };
+	bool ok;
+
+	if (file != NULL) {
+		ok = target_open(&run->target, &(struct target_options){
+				.config = run->config,
+				.name = "sluice test-data", .file = file },
+			     err) &&
+			store_ensure(run->target.store, NULL, err);
+		return ok && run_set(run, &run->target.plan.set, name, err);
+	}
+	ok = pipeline_set_read(run->config->pipelines_dir, &set, err) &&
+		run_set(run, &set, name, err);
+	pipeline_set_clear(&set);
+	return ok;
+}
+
 static int act(const struct cmd_context *context, const char *name,
-	const char *select)
+	const char *select, const char *file)
 {
 	static const char *const heads[] = { "pipeline", "test", "outcome",
 		">failing", ">ms", "for example", NULL };
@@ -201,13 +248,11 @@ static int act(const struct cmd_context *context, const char *name,
 		.select = select,
 		.array = root != NULL ? json_put_array(root, "tests") : NULL,
 	};
-	struct pipeline_set set = { .count = 0 };
 	struct err err = { 0 };
 	bool ok;
 
 	table_init(&run.table, heads);
-	ok = pipeline_set_read(context->config->pipelines_dir, &set, &err) &&
-		run_set(&run, &set, name, &err);
+	ok = run_all(&run, name, file, &err);
 	if (ok)
 		ok = say_all(&run, root, &err);
 	else
@@ -215,7 +260,7 @@ static int act(const struct cmd_context *context, const char *name,
 	table_clear(&run.table);
 	db_close(run.asker);
 	db_close(run.writer);
-	pipeline_set_clear(&set);
+	target_close(&run.target);
 	if (!ok)
 		return cmd_fail(&err);
 	return run.outcomes[OUTCOME_FAIL] + run.outcomes[OUTCOME_BROKEN] == 0 ?
@@ -225,8 +270,10 @@ static int act(const struct cmd_context *context, const char *name,
 static int run(const struct cmd_context *context)
 {
 	const char *select = NULL, *words[1] = { NULL };
+	const char *to = "postgres", *file;
 	const struct arg table[] = {
 		{ .name = "--select", .text = &select },
+		{ .name = "--to", .text = &to },
 		{ .name = NULL },
 	};
 	struct err err = { 0 };
@@ -234,12 +281,15 @@ static int run(const struct cmd_context *context)
 
 	if (!args_parse(context, table, words, 1, &count, &err))
 		return cmd_usage(&cmd_test_data, "%s", err.text);
-	return act(context, words[0], select);
+	if (!target_read(to, &file, &err))
+		return cmd_usage(&cmd_test_data, "--to wants %s", err.text);
+	return act(context, words[0], select, file);
 }
 
 const struct cmd cmd_test_data = {
 	.name = "test-data",
-	.usage = "[PIPELINE] [--select PATTERN[,PATTERN...]]",
+	.usage = "[PIPELINE] [--select PATTERN[,PATTERN...]] "
+		"[--to sqlite:FILE]",
 	.summary = "check what the pipeline files promise of their tables",
 	.help =
 "Runs the data tests that stand under `tests:` in the pipeline files:\n"
@@ -249,6 +299,7 @@ const struct cmd cmd_test_data = {
 "\n"
 "--select  only tests whose name, table, kind, file or severity is like one\n"
 "          of the shell patterns\n"
+"--to sqlite:FILE  of that file, made by `sluice load`; no server is asked\n"
 "\n"
 "The last column shows the first failing row. Every run is kept in\n"
 "meta.test_result; up to 100 failing rows of each test's last run are in\n"
@@ -264,6 +315,6 @@ const struct cmd cmd_test_data = {
 "\n"
 "Exits 0 when nothing failed (warnings are fine), 1 when a test failed or is\n"
 "broken, 64 when nothing of that name is there, 69 when PostgreSQL is not\n"
-"there, 78 when a pipeline file is wrong.",
+"there, 74 when the SQLite file is not, 78 when a pipeline file is wrong.",
 	.run = run,
 };

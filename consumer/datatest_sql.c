@@ -25,7 +25,7 @@ static const char *const templates[TEST_KINDS] = {
 	[TEST_RELATIONSHIPS] =
 		"select {column}, count(*) as rows from {table} t\n"
 		"where {column} is not null\n"
-		"\tand not exists (select from {to table} r\n"
+		"\tand not exists (select 1 from {to table} r\n"
 		"\t\twhere r.{to column} = t.{column}){where}\n"
 		"group by {column}",
 	[TEST_ROW_COUNT] =

@@ -49,7 +49,7 @@ static bool ensure(struct store *store, const struct pipeline *pipeline,
 		.create = store->options.create,
 		.busy_ms = BUSY_MS,
 		.cache_kib = CACHE_KIB,
-		.application = LITE_APPLICATION,
+		.application = STORE_LITE_APPLICATION,
 	};
 
 	if (!lite_check_names(store->options.plan, err))
@@ -91,6 +91,7 @@ static const struct store_kind kind = {
 	.verify = lite_verify,
 	.test = lite_test,
 	.models = lite_models,
+	.has = lite_has,
 	.tables = lite_tables,
 	.close = close_store,
 };

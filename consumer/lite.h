@@ -13,8 +13,7 @@
 #include "consumer/step.h"
 #include "consumer/store.h"
 
-#define LITE_APPLICATION 0x536c7543 /* "SluC" */
-#define LITE_VERSION 1              /* pragma user_version */
+#define LITE_VERSION 1 /* pragma user_version */
 
 /* A value as SQLite keeps it; text lies in the batch's. */
 struct lite_value {
@@ -179,6 +178,8 @@ bool lite_models(struct store *store, store_say_model *say, void *context,
 bool lite_test(struct store *store, const struct pipeline *pipeline,
 	const struct pipeline_test *test, struct datatest_result *result,
 	struct err *err) MUST_CHECK;
+bool lite_has(struct store *store, const struct pipeline *pipeline,
+	bool *has, struct err *err) MUST_CHECK;
 bool lite_tables(struct store *store, const struct pipeline *pipeline,
 	store_say_table *say, void *context, struct err *err) MUST_CHECK;
 

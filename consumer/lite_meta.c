@@ -166,7 +166,7 @@ bool lite_ensure_meta(struct lite *lite, struct err *err)
 			LITE_VERSION);
 	(void)snprintf(sql, sizeof(sql),
 		"pragma application_id = %d; pragma user_version = %d",
-		LITE_APPLICATION, LITE_VERSION);
+		STORE_LITE_APPLICATION, LITE_VERSION);
 	return sqlite_run(lite->db, meta_sql, err) &&
 		sqlite_run(lite->db, sql, err);
 }

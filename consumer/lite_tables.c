@@ -41,6 +41,19 @@ static bool say_dataset(struct lite *lite, const struct dataset *dataset,
 		err);
 }
 
+bool lite_has(struct store *store, const struct pipeline *pipeline,
+	bool *has, struct err *err)
+{
+	struct sqlite_stmt *stmt = sqlite_prepared(
+		((struct lite *)store)->db,
+		"select 1 from meta_dataset where pipeline = ?", err);
+
+	return stmt != NULL &&
+		sqlite_bind_text(stmt, 1, pipeline->name, err) &&
+		sqlite_step_row(stmt, has, err) &&
+		(sqlite_again(stmt), true);
+}
+
 bool lite_tables(struct store *store, const struct pipeline *pipeline,
 	store_say_table *say, void *context, struct err *err)
 {

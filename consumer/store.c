@@ -80,3 +80,11 @@ bool store_tables(struct store *store, const struct pipeline *pipeline,
 	return store->kind->tables == NULL ||
 		store->kind->tables(store, pipeline, say, context, err);
 }
+
+bool store_has(struct store *store, const struct pipeline *pipeline,
+	bool *has, struct err *err)
+{
+	*has = true;
+	return store->kind->has == NULL ||
+		store->kind->has(store, pipeline, has, err);
+}

@@ -12,6 +12,9 @@
 #include "consumer/plan.h"
 #include "consumer/sqltext.h"
 
+/* pragma application_id of SQLite files that are ours: "SluC". */
+#define STORE_LITE_APPLICATION 0x536c7543
+
 struct work;
 struct load_totals;
 
@@ -71,6 +74,8 @@ struct store_kind {
 		struct datatest_result *result, struct err *err);
 	bool (*models)(struct store *store, store_say_model *say,
 		void *context, struct err *err);
+	bool (*has)(struct store *store, const struct pipeline *pipeline,
+		bool *has, struct err *err);
 	bool (*tables)(struct store *store, const struct pipeline *pipeline,
 		store_say_table *say, void *context, struct err *err);
 	void (*close)(struct store *store);
@@ -110,6 +115,10 @@ bool store_test(struct store *store, const struct pipeline *pipeline,
 /* Every model of the plan. */
 bool store_models(struct store *store, store_say_model *say, void *context,
 	struct err *err) MUST_CHECK;
+/* Whether there are tables of the pipeline; of PostgreSQL it is taken for
+ * granted. */
+bool store_has(struct store *store, const struct pipeline *pipeline,
+	bool *has, struct err *err) MUST_CHECK;
 /* Each table of the pipeline: deltas, masters, models. PostgreSQL is not
  * asked: counting would read all of it. */
 bool store_tables(struct store *store, const struct pipeline *pipeline,

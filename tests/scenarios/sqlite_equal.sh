@@ -213,4 +213,55 @@ same "model labels" 'select ok::int, n from modelled.labels order by 1 nulls fir
 same "model by_label" \
 	'select label, ok::int, n, ids from modelled.by_label order by 1 nulls first, 2 nulls first' \
 	'select label, ok, n, ids from modelled_by_label order by 1 nulls first, 2 nulls first'
+
+# models and tests
+sqlite=(--to "sqlite:$work/main.db")
+check "a table is stale" \
+	"$(lite "select state from meta_model where model = 'kinds.totals'")" stale
+"$bin/sluice" models run "${sqlite[@]}" >>"$work/load.log" 2>&1
+"$bin/sluice" models run >>"$work/load.log" 2>&1
+same "it was built" 'select * from modelled.totals' 'select * from modelled_totals'
+check "a recomputation gives the same" "$("$bin/sluice" --json models verify "${sqlite[@]}" |
+	jq -r '.different, (.models | length)' | xargs)" '0 9'
+check "all are fresh" \
+	"$("$bin/sluice" --json models list "${sqlite[@]}" | jq -r '.models[].state' | sort -u)" fresh
+python3 - "$work/main.db" <<'END'
+import sqlite3, sys
+base = sqlite3.connect(sys.argv[1])
+base.execute("update modelled_names set n = n + 1")
+base.commit()
+END
+code=0
+"$bin/sluice" models verify "${sqlite[@]}" >"$work/verify.txt" 2>&1 || code=$?
+check "what was changed by hand is found" "$code" 1
+check_has "and named" "$(cat "$work/verify.txt")" DIFFERS
+"$bin/sluice" models run names "${sqlite[@]}" >>"$work/load.log" 2>&1
+check "built anew it is right" "$("$bin/sluice" --json models verify "${sqlite[@]}" |
+	jq .different)" 0
+
+outcomes() {
+	local code=0
+	"$bin/sluice" --json test-data kinds "$@" >"$work/tests.json" 2>>"$work/load.log" || code=$?
+	jq -r --arg code "$code" '$code, (.tests[] | "\(.test) \(.outcome) \(.failing)")' \
+		"$work/tests.json"
+}
+check "the same outcomes of data tests" "$(outcomes "${sqlite[@]}")" "$(outcomes)"
+check "of every kind" "$(jq -r '[.tests[].kind] | unique | length' "$work/tests.json")" 10
+check "and failing rows are kept" \
+	"$(lite 'select count(*) > 20, count(distinct result_id) > 4 from meta_test_failure')" '1|1'
+check "a test cannot write" "$("$bin/sluice" --json test-data events "${sqlite[@]}" |
+	jq -r '.broken')" 0
+
+# rejects, receipts
+check "rejects are listed by reason" \
+	"$("$bin/sluice" --json rejects list "${sqlite[@]}" | jq -c '[.groups[] |
+		[.dataset, .code, .field, .rejects, .example_line]] | sort')" \
+	"$("$bin/sluice" --json rejects list | jq -c '[.groups[] |
+		[.dataset, .code, .field, .rejects, .example_line]] | sort')"
+one=$("$bin/sluice" --json rejects list --code date --limit 1 | jq .rejects[0].reject_id)
+check "and shown with their bytes" "$("$bin/sluice" rejects show "$one" --raw | sha256sum)" \
+	"$(lite "select lower(hex(bytes)) from meta_reject r join meta_source s using (source_id)
+		where code = 'date' order by reject_id desc limit 1" |
+		python3 -c "import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))" |
+		sha256sum)"
 scenario_end

@@ -1,4 +1,4 @@
-"""Asks an SQLite file: lite.py FILE SQL. One row a line, values between bars,
+"""Asks an SQLite file: lite.py FILE SQL... One row a line, values between bars,
 nulls are NULL, blobs hex."""
 import sqlite3
 import sys
@@ -17,5 +17,6 @@ def shown(value):
     return str(value)
 
 
-for row in base.execute(sys.argv[2]):
-    print("|".join(shown(value) for value in row))
+for query in sys.argv[2:]:
+    for row in base.execute(query):
+        print("|".join(shown(value) for value in row))
