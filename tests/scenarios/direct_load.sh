@@ -119,7 +119,7 @@ refused() { # CLAIM PART ARGS...: code 64 and one line that has PART
 refused "30 February" 'such as 2024-02-29, not "2020-02-30"' events --date 2020-02-30
 refused "a month of one digit" 'such as 2024-02-29' events --date 2024-2-03
 refused "no day at all" 'such as 2024-02-29' events --from today --to 2024-01-01
-refused "unknown pipeline" 'no pipeline nowhere; there is: events, ' nowhere
+refused "unknown pipeline" 'no pipeline nowhere; there is: crm, events, ' nowhere
 refused "unknown dataset" 'events.events, events.orgs' --dataset nothing
 refused "a dataset without a date" 'no `date:` column' \
 	--dataset orgs --date 2024-01-01
