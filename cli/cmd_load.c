@@ -10,6 +10,7 @@
 #include "common/datetime.h"
 #include "common/log.h"
 #include "consumer/care.h"
+#include "consumer/notify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -285,6 +286,7 @@ static bool load_looked_after(struct loading *loading, struct err *err)
 {
 	struct care *care = NULL;
 	struct err behind = { 0 };
+	int64_t sent, failed;
 	struct fate fate;
 	bool ok;
 
@@ -302,6 +304,10 @@ static bool load_looked_after(struct loading *loading, struct err *err)
 	fate_clear(&fate);
 	if (ok && !care_once(loading->config, &behind))
 		log_err(LOG_WARN, "care_waits", &behind);
+	behind = (struct err){ 0 };
+	if (ok && loading->config->notify.count > 0 &&
+		!notify_once(loading->config, &sent, &failed, &behind))
+		log_err(LOG_WARN, "notify_waits", &behind);
 	return ok;
 }
 
@@ -399,7 +405,8 @@ const struct cmd cmd_load = {
 "A file counts once for its path, its bytes and the dates asked for: a load\n"
 "that was interrupted goes on where it was, one that was done does nothing\n"
 "(\"loaded before\"), another date takes what it is about. Reports of the\n"
-"pipelines are written at the end (`sluice help report`).\n"
+"pipelines are written at the end (`sluice help report`), and who should hear of\n"
+"it is told (`sluice help notify`).\n"
 "\n"
 "  sluice load events\n"
 "  sluice load events --date 2024-03-05\n"

@@ -143,6 +143,34 @@ static void show_models(const struct status *status)
 	buf_clear(&why);
 }
 
+/* Nothing is said where all is well: most have no target. */
+static void show_failing(const struct status *status)
+{
+	struct buf name = { 0 }, why = { 0 };
+
+	for (size_t i = 0; i < db_rows(status->failing); i++) {
+		const int64_t waiting = db_int(status->failing, i, 1);
+		const int64_t given_up = db_int(status->failing, i, 4);
+
+		(void)printf("notify      %s%s does not take them%s:",
+			output_paint(PAINT_YELLOW),
+			output_escape(&name, db_value(status->failing, i, 0)),
+			output_paint(PAINT_NONE));
+		if (waiting > 0)
+			(void)printf(" %" PRId64 " wait%s, tried %" PRId64
+				" time%s,", waiting, waiting == 1 ? "s" : "",
+				db_int(status->failing, i, 2),
+				db_int(status->failing, i, 2) == 1 ? "" : "s");
+		if (given_up > 0)
+			(void)printf(" %" PRId64 " given up in the last day,",
+				given_up);
+		output_line(" %s", output_escape(&why,
+			db_value(status->failing, i, 3)));
+	}
+	buf_clear(&name);
+	buf_clear(&why);
+}
+
 static void show_load(const struct status *status)
 {
 	const struct db_result *load = status->load;
@@ -193,6 +221,7 @@ static bool show(struct status *status, struct err *err)
 	show_lag(status);
 	show_rejects(status);
 	show_models(status);
+	show_failing(status);
 	show_load(status);
 	return true;
 }
@@ -308,6 +337,19 @@ static void put_loaded(struct json *root, const struct status *status)
 		json_put_text(object, "model", db_value(status->stale, i, 0));
 		json_put_text(object, "error", db_value(status->stale, i, 1));
 	}
+	array = json_put_array(root, "failing_notifications");
+	for (size_t i = 0; i < db_rows(status->failing); i++) {
+		object = json_add_object(array);
+		json_put_text(object, "target",
+			db_value(status->failing, i, 0));
+		json_put_int(object, "waiting", db_int(status->failing, i, 1));
+		json_put_int(object, "attempts",
+			db_int(status->failing, i, 2));
+		json_put_text(object, "error",
+			db_value(status->failing, i, 3));
+		json_put_int(object, "given_up",
+			db_int(status->failing, i, 4));
+	}
 	put_load(root, status->load);
 }
 
@@ -392,6 +434,7 @@ const struct cmd cmd_status = {
 "             not complete\n"
 "  rejects    not resolved, in all; by code for the last hour\n"
 "  models     stale ones and why\n"
+"  notify     targets that do not take their notifications; absent when all do\n"
 "  last load  the consumer's latest transaction that had records\n"
 "\n"
 "--json: time; database and broker {reachable, address, version, error}\n"
@@ -402,7 +445,8 @@ const struct cmd cmd_status = {
 "master_rows, delta_rows, unknown_keys}; sources {waiting,\n"
 "claimed, arriving, complete}; lag {oldest_claimed_seconds,\n"
 "oldest_arriving_seconds}; records {last_minute, last_10_minutes}; rejects\n"
-"{total, last_hour {CODE: n}}; stale_models[] {model, error}; last_load\n"
+"{total, last_hour {CODE: n}}; stale_models[] {model, error};\n"
+"failing_notifications[] {target, waiting, attempts, error, given_up}; last_load\n"
 "{load_id, committed_at, age_seconds, ms, messages, duplicates, records,\n"
 "inserted, updated, unchanged, rejected}. What only the database knows is\n"
 "absent when it cannot be asked.\n"

@@ -178,6 +178,21 @@ static const char stale_sql[] =
 	"where state = 'stale'\n"
 	"order by model";
 
+/* Those that were tried in vain, by target. */
+static const char failing_sql[] =
+	"select target, count(*) filter (where state = 'queued'),\n"
+	"       coalesce(max(attempts) filter (where state = 'queued'), 0),\n"
+	"       coalesce((array_agg(error order by tried_at desc nulls last)\n"
+	"           filter (where error is not null))[1], ''),\n"
+	"       count(*) filter (where state = 'given_up')\n"
+	"from meta.notification n\n"
+	"where state = 'queued' and exists (select from meta.notification t\n"
+	"          where t.target = n.target and t.state = 'queued'\n"
+	"            and t.error is not null)\n"
+	"   or state = 'given_up' and ended_at > now() - interval '1 day'\n"
+	"group by target\n"
+	"order by target";
+
 /* The last one that had records; a manifest may come in a load of its own. */
 static const char load_sql[] =
 	"select load_id,\n"
@@ -294,6 +309,7 @@ static void ask_database(const struct config *config, struct status *status)
 		!ask_datasets(db, status, &server->err) ||
 		!ask_rejects(db, status, &server->err) ||
 		!query(db, stale_sql, &status->stale, &server->err) ||
+		!query(db, failing_sql, &status->failing, &server->err) ||
 		!query(db, load_sql, &status->load, &server->err))
 		(void)err_wrap(&server->err, "it cannot be asked (was `sluice "
 			"apply` run?)");
@@ -326,6 +342,7 @@ void status_clear(struct status *status)
 {
 	db_result_free(status->reject_codes);
 	db_result_free(status->stale);
+	db_result_free(status->failing);
 	db_result_free(status->load);
 	status_clear_daemon(&status->producer);
 	status_clear_daemon(&status->consumer);

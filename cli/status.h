@@ -58,6 +58,9 @@ struct status {
 	int64_t rejects;
 	struct db_result *reject_codes; /* code, count: the last hour */
 	struct db_result *stale;        /* model, error */
+	struct db_result *failing;      /* notifications: target, how many
+					 * wait, tries, error, how many were
+					 * given up in the last day */
 	struct db_result *load;         /* see LOAD_* */
 };
 

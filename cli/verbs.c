@@ -23,6 +23,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_models,
 	&cmd_test_data,
 	&cmd_report,
+	&cmd_notify,
 	&cmd_pipeline,
 	&cmd_config,
 	&cmd_apply,

@@ -261,6 +261,9 @@ static bool load_pair(struct loading *in, const struct doc *key,
 	struct buf where = { 0 }, source = { 0 };
 	bool ok;
 
+	if (strcmp(key->text, "notify") == 0)
+		return listeners_read(value, file, in->base,
+			&in->config->notify, in->err);
 	if (at == SIZE_MAX)
 		return doc_fail(key, file, in->err, "unknown setting \"%s\"; "
 			"`sluice config show` lists those there are",
@@ -498,6 +501,7 @@ void config_clear(struct config *config)
 	}
 	free(config->sources);
 	free(config->config_file);
+	listeners_clear(&config->notify);
 	*config = (struct config){ .config_file = NULL };
 }
 
@@ -635,7 +639,10 @@ static const char document_head[] =
 	"directory\n"
 	"  when there is one. `${VAR}`, `${VAR:-default}` and "
 	"`${VAR:?message}` are\n"
-	"  replaced; `$${` stands for `${`. An unknown setting is an error.\n"
+	"  replaced; `$${` stands for `${`. An unknown setting is an error. "
+	"Who is told\n"
+	"  what stands under `notify:`, in that file alone: see\n"
+	"  [OPERATIONS.md](OPERATIONS.md#being-told).\n"
 	"* Environment: `SLUICE_` and the name in capitals, such as "
 	"`SLUICE_RAW_DIR`;\n"
 	"  some have a second variable, over which the first wins. An empty "

@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/log.h"
+#include "common/listeners.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -94,6 +95,10 @@ struct config {
 	/* behind the loads */
 	int64_t data_tests_every_secs; /* at most; 0: never by themselves */
 	int64_t reports_every_secs;    /* at most */
+	struct listeners notify;         /* who is told; of sluice.yaml alone */
+	int64_t notify_every_secs;     /* at most, of one thing to one target */
+	int64_t notify_give_up_secs;   /* on a target that takes nothing */
+	int64_t reject_burst;          /* so many in a minute; 0: no matter */
 
 	/* health */
 	char *producer_http, *consumer_http; /* ADDRESS:PORT, or "" */

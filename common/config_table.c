@@ -253,6 +253,19 @@ static const struct setting settings[] = {
 		.help = "a pipeline's reports are written once what was "
 			"dropped is loaded, at most this often, and at most a "
 			"tenth of the time" },
+	{ .name = "notify_every_secs", SECS(0, DAY_SECS),
+		AT(notify_every_secs), .preset = "1 min",
+		.help = "a target is told of one kind of thing in one "
+			"pipeline at most this often; what comes meanwhile is "
+			"told together" },
+	{ .name = "notify_give_up_secs", SECS(1, 366 * (int64_t)DAY_SECS),
+		AT(notify_give_up_secs), .preset = "1 d",
+		.help = "a notification that its target does not take is "
+			"tried for so long" },
+	{ .name = "reject_burst", COUNT(0, 1000000000), AT(reject_burst),
+		.preset = "100",
+		.help = "records of a pipeline rejected within a minute that "
+			"are worth a notification; 0: none are" },
 
 	{ .section = "Health",
 		.name = "producer_http", TEXT, AT(producer_http),

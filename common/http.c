@@ -1,10 +1,12 @@
 /* http.c - the door to libcurl: one request, one bounded answer. */
 #include "common/http.h"
+#include "common/http_private.h"
 
 #include "common/http_url.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,7 @@ struct transfer {
 	bool took;      /* something of the answer's body */
 	bool too_large;
 	bool framed;    /* the answer tells where it ends */
+	bool stopped;   /* somebody wanted it */
 	struct http_url url;
 	struct err *err;
 };
@@ -42,6 +45,8 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
 	struct http_answer *answer = transfer->answer;
 	const size_t len = size * count;
 
+	if (transfer->request->status_only)
+		return len;
 	if (len > transfer->room) {
 		transfer->too_large = true;
 		return 0;
@@ -135,6 +140,23 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 		return CURL_SEEKFUNC_CANTSEEK;
 	transfer->sent = (size_t)offset;
 	return CURL_SEEKFUNC_OK;
+}
+
+bool http_stopped(int fd)
+{
+	struct pollfd stop = { .fd = fd, .events = POLLIN };
+
+	return fd > 0 && poll(&stop, 1, 0) > 0;
+}
+
+static int on_progress(void *arg, curl_off_t down_all, curl_off_t down,
+	curl_off_t up_all, curl_off_t up)
+{
+	struct transfer *transfer = arg;
+
+	(void)down_all, (void)down, (void)up_all, (void)up;
+	transfer->stopped = http_stopped(transfer->request->stop_fd);
+	return transfer->stopped;
 }
 
 /* -- the request ------------------------------------------------------- */
@@ -259,6 +281,9 @@ static CURLcode set_request(struct transfer *transfer)
 	bad |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 	bad |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	bad |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+	bad |= curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	bad |= curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	bad |= curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
 	if (transfer->url.loopback) /* whatever http_proxy says */
 		bad |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	if (request->cacert != NULL && *request->cacert != '\0')
@@ -278,6 +303,9 @@ static bool perform(struct transfer *transfer, struct err *err)
 			"%s: the answer is too large", transfer->url.where);
 	if (code == CURLE_WRITE_ERROR)
 		return false; /* who took it has said why */
+	if (transfer->stopped)
+		return err_set(err, ERR_RETRY, "%s: stopping",
+			transfer->url.where);
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return err_set(err, ERR_REJECT,
 			"%s: the body became shorter while it was sent",
@@ -323,6 +351,22 @@ void http_close(struct http *http)
 	free(http);
 }
 
+/* Of an address that is a secret no more is shown than where it leads. */
+static bool read_url(struct transfer *transfer, struct err *err)
+{
+	const struct http_request *request = transfer->request;
+	struct http_url *url = &transfer->url;
+	const bool ok = http_url_read(request->url, request->plain, url, err);
+
+	if (!request->secret_path)
+		return ok;
+	if (!ok && url->origin[0] != '\0')
+		return err_stop(err, EXIT_CONFIG, "%s/...: https is needed, "
+			"but for this machine itself", url->origin);
+	(void)snprintf(url->where, sizeof(url->where), "%s/...", url->origin);
+	return ok;
+}
+
 bool http_exchange(struct http *http, const struct http_request *request,
 	struct http_answer *answer, struct err *err)
 {
@@ -337,8 +381,7 @@ bool http_exchange(struct http *http, const struct http_request *request,
 	bool ok;
 
 	answer->status = 0;
-	if (!http_url_read(request->url, request->plain, &transfer.url,
-		    err))
+	if (!read_url(&transfer, err))
 		return false;
 	curl_easy_reset(http->curl); /* connections stay */
 	ok = set_headers(&transfer, err);

@@ -41,6 +41,10 @@ struct http_request {
 	uint64_t body_at;         /* from this byte on */
 	int timeout_secs;         /* 0: 30 */
 	size_t max_answer_bytes;  /* 0: 8 MiB */
+	bool secret_path; /* the address is a secret but for scheme and host:
+			   * no more of it in an error */
+	bool status_only; /* what stands in the answer does not matter */
+	int stop_fd;      /* > 0: readable gives up, within a second */
 };
 
 /* What comes back. A function that returns false has set err and ends the
@@ -63,5 +67,25 @@ bool http_exchange(struct http *http, const struct http_request *request,
  * first. Sets *status. */
 bool http_fetch(const struct http_request *request, long *status,
 	struct buf *answer, struct err *err) MUST_CHECK;
+
+/* A mail by SMTP. */
+struct http_mail {
+	const char *url; /* smtps://host[:port], smtp:// with STARTTLS; smtp://
+			  * in the clear on loopback only, see plain */
+	bool plain;      /* no TLS: the server is this machine */
+	const char *user; /* NULL: no authentication */
+	const char *password;
+	const char *from;
+	const char *const *to; /* ended by NULL */
+	const char *text;      /* RFC 5322, lines ended by CRLF */
+	size_t len;
+	const char *cacert;
+	int timeout_secs;      /* 0: 30 */
+	int stop_fd;
+};
+
+/* TLS verified; no secret in an error. ERR_RETRY: not now; ERR_REJECT with the
+ * reply's code: the server refuses (5xx). */
+bool http_mail(const struct http_mail *mail, struct err *err) MUST_CHECK;
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_loopback(const char *host)
+bool http_is_loopback(const char *host)
 {
 	static const char local[] = ".localhost"; /* RFC 6761; curl knows */
 	const size_t len = strlen(host), tail = sizeof(local) - 1;
@@ -51,7 +51,7 @@ static bool judge(const struct parts *parts, bool plain_http,
 	(void)snprintf(url->origin, sizeof(url->origin), "%s://%s:%s",
 		parts->scheme, parts->host, parts->port);
 	(void)snprintf(url->host, sizeof(url->host), "%s", parts->host);
-	url->loopback = is_loopback(parts->host);
+	url->loopback = http_is_loopback(parts->host);
 	url->user = parts->user != NULL;
 	if (strcmp(parts->scheme, "https") == 0)
 		return true;

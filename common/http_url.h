@@ -27,6 +27,9 @@ bool http_url_join(const char *base, const char *reference, struct buf *out,
 bool http_url_without(const char *text, const char *parameter,
 	struct buf *out, struct err *err) MUST_CHECK;
 
+/* localhost, ::1, 127.0.0.0/8. */
+bool http_is_loopback(const char *host);
+
 /* Once, before libcurl is used. */
 void http_global_start(void);
 

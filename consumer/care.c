@@ -4,16 +4,15 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/login.h"
+#include "consumer/bell.h"
 #include "consumer/care_private.h"
 #include "consumer/news.h"
+#include "consumer/notify.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define LOOK_MS (60 * 1000) /* between two looks when nobody calls */
 #define TOGETHER_MS 100     /* from a call to the look */
@@ -21,7 +20,8 @@
 struct care {
 	struct care_work work;
 	const struct fate *fate;
-	int bell; /* readable: something was loaded */
+	struct bell bell;
+	struct notify *notify; /* NULL: nobody is to be told */
 	pthread_t thread;
 	struct backoff backoff;
 	struct log_repeat trouble;
@@ -152,20 +152,30 @@ static bool do_due(struct care_work *work, const struct chore *chore,
 	return ok;
 }
 
+/* The thread that tells may have looked before it was there to be seen. */
+static bool take_news(struct care *care, int64_t *wait_ms, struct err *err)
+{
+	bool some, left;
+
+	if (!news_take(care->work.writer, care->work.config, &some, &left, err))
+		return false;
+	if (some)
+		notify_wake(care->notify);
+	if (left)
+		*wait_ms = NEWS_AGAIN_MS;
+	return true;
+}
+
 /* What the chores found out is news as well. */
 static bool look_after(struct care *care, int64_t *wait_ms, struct err *err)
 {
 	struct care_work *work = &care->work;
-	bool some;
 
-	if (!care_writer(work, err) ||
-		!news_take(work->writer, work->config, &some, err))
-		return false;
-	if (!do_due(work, &care_reports, wait_ms, err) ||
-		(work->config->data_tests_every_secs > 0 &&
-			!do_due(work, &care_tests, wait_ms, err)))
-		return false;
-	return news_take(work->writer, work->config, &some, err);
+	return care_writer(work, err) && take_news(care, wait_ms, err) &&
+		do_due(work, &care_reports, wait_ms, err) &&
+		(work->config->data_tests_every_secs == 0 ||
+			do_due(work, &care_tests, wait_ms, err)) &&
+		take_news(care, wait_ms, err);
 }
 
 /* -- the thread ----------------------------------------------------------- */
@@ -173,23 +183,6 @@ static bool look_after(struct care *care, int64_t *wait_ms, struct err *err)
 static bool is_leaving(const struct care *care)
 {
 	return !fate_wait(care->fate, 0);
-}
-
-/* Until somebody calls, the time is up or we are to leave. Loads that follow
- * each other closely are looked at together. */
-static void wait_for_bell(struct care *care, int64_t ms)
-{
-	struct pollfd fds[] = {
-		{ .fd = care->bell, .events = POLLIN },
-		{ .fd = care->fate->leave_fd, .events = POLLIN },
-	};
-	uint64_t rings;
-
-	if (poll(fds, 2, (int)ms) <= 0 || fds[0].revents == 0 ||
-		!fate_wait(care->fate, TOGETHER_MS))
-		return;
-	if (read(care->bell, &rings, sizeof(rings)) < 0)
-		return; /* low already */
 }
 
 /* How long to wait before the next look. */
@@ -214,7 +207,7 @@ static void *run(void *context)
 	int64_t wait_ms = 0;
 
 	while (!is_leaving(care)) {
-		wait_for_bell(care, wait_ms);
+		bell_wait(&care->bell, care->fate, wait_ms, TOGETHER_MS);
 		if (!is_leaving(care))
 			wait_ms = look(care);
 	}
@@ -236,14 +229,14 @@ struct care *care_start(const struct config *config, const struct fate *fate,
 	care->fate = fate;
 	care->backoff = (struct backoff){ .base_ms = 1000,
 		.ceiling_ms = LOOK_MS };
-	care->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (care->bell >= 0 &&
-		pthread_create(&care->thread, NULL, run, care) == 0)
-		return care;
-	(void)err_errno(err, ERR_STOP, "start a thread");
-	if (care->bell >= 0)
-		close(care->bell);
-	free(care);
+	if (bell_init(&care->bell, err))
+		care->notify = notify_start(config, fate, &care->bell, err);
+	if (err->kind == ERR_NONE) {
+		if (pthread_create(&care->thread, NULL, run, care) == 0)
+			return care;
+		(void)err_errno(err, ERR_STOP, "start a thread");
+	}
+	/* the program ends, and its threads with it */
 	return NULL;
 }
 
@@ -251,11 +244,11 @@ bool care_once(const struct config *config, struct err *err)
 {
 	struct care_work work = { .config = config, .at_once = true };
 	int64_t wait_ms = LOOK_MS;
-	bool some;
+	bool some, left;
 	bool ok;
 
 	ok = care_writer(&work, err) &&
-		news_take(work.writer, config, &some, err) &&
+		news_take(work.writer, config, &some, &left, err) &&
 		do_due(&work, &care_reports, &wait_ms, err);
 	close_both(&work);
 	return ok;
@@ -263,10 +256,10 @@ bool care_once(const struct config *config, struct err *err)
 
 void care_wake(struct care *care)
 {
-	const uint64_t one = 1;
-
-	if (care != NULL && write(care->bell, &one, sizeof(one)) < 0)
-		return; /* it rings already */
+	if (care == NULL)
+		return;
+	bell_ring(&care->bell);
+	notify_wake(care->notify);
 }
 
 void care_join(struct care *care)
@@ -274,6 +267,7 @@ void care_join(struct care *care)
 	if (care == NULL)
 		return;
 	(void)pthread_join(care->thread, NULL);
-	close(care->bell);
+	notify_join(care->notify);
+	bell_clear(&care->bell);
 	free(care);
 }

@@ -1,5 +1,5 @@
 /* news.h - what loads, models and data tests left in meta.news is taken out
- * and becomes work for those who look after the pipelines. */
+ * and becomes work: for the care thread, and for whom should be told. */
 #ifndef SLUICE_NEWS_H
 #define SLUICE_NEWS_H
 
@@ -7,9 +7,12 @@
 #include "common/db.h"
 
 /* Takes all there is at the moment, in transactions of its own: moves
- * meta.care. *some tells whether there was any. Several may do this at
- * once: each piece of news is taken once. */
+ * meta.care, fills meta.notification. *some tells whether there was any.
+ * Several may do this at once: each piece of news is taken once. *left: others
+ * are at it and have not committed; what they do cannot be seen yet, so look
+ * again in NEWS_AGAIN_MS. */
+#define NEWS_AGAIN_MS 200
 bool news_take(struct db *db, const struct config *config, bool *some,
-	struct err *err) MUST_CHECK;
+	bool *left, struct err *err) MUST_CHECK;
 
 #endif

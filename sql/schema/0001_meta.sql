@@ -288,6 +288,46 @@ create table meta.report (
 	primary key (pipeline, report)
 );
 
+-- The outbox: made of meta.news in the transaction that takes it out, one row
+-- for each target that wants to hear of it. What comes before the first try is
+-- added to the row that waits, so there are never many. Sent at least once,
+-- under its key.
+create table meta.notification (
+	notification_id bigint generated always as identity primary key,
+	key       uuid not null unique default gen_random_uuid(),
+	target    text not null,
+	event     text not null
+		check (event in ('load', 'model', 'test', 'rejects')),
+	pipeline  text not null,
+	first_at  timestamptz not null,
+	last_at   timestamptz not null,
+	times     bigint not null,
+	sources   bigint not null,
+	records   bigint not null,
+	inserted  bigint not null,
+	updated   bigint not null,
+	unchanged bigint not null,
+	rejected  bigint not null,
+	filtered  bigint not null,
+	items     jsonb not null,              -- the first 20 details
+	state     text not null default 'queued'
+		check (state in ('queued', 'sent', 'given_up')),
+	attempts  integer not null default 0,
+	due_at    timestamptz not null,
+	tried_at  timestamptz,
+	error     text,                        -- of the last try
+	ended_at  timestamptz,
+	check ((state = 'queued') = (ended_at is null))
+);
+create unique index notification_waits
+	on meta.notification (target, event, pipeline)
+	where state = 'queued' and attempts = 0;
+create index notification_queued on meta.notification (due_at)
+	where state = 'queued';
+create index notification_ended
+	on meta.notification (target, event, pipeline, ended_at)
+	where state <> 'queued';
+
 create table meta.schema_version (
 	version    integer primary key,
 	name       text not null,
@@ -608,7 +648,7 @@ grant usage on schema meta, raw, modelled to sluice_loader;
 grant select, insert, update, delete
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.reject,
 	meta.message, meta.attempt, meta.tally, meta.model_run, meta.test_result,
-	meta.test_failure, meta.news, meta.care, meta.report
+	meta.test_failure, meta.news, meta.care, meta.report, meta.notification
 	to sluice_loader;
 grant usage on sequence meta.load_load_id_seq to sluice_loader;
 grant select, update (unknown_keys) on meta.dataset to sluice_loader;
@@ -625,7 +665,8 @@ grant usage on schema meta, raw, modelled to sluice_reader;
 grant select
 	on meta.source, meta.derived, meta.load, meta.chunk, meta.attempt,
 	meta.dataset, meta.delta_dropped, meta.tally, meta.model, meta.model_run, meta.test_result,
-	meta.test_failure, meta.news, meta.care, meta.report, meta.schema_version
+	meta.test_failure, meta.news, meta.care, meta.report, meta.notification,
+	meta.schema_version
 	to sluice_reader;
 grant select (reject_id, source_id, dataset, lo, hi, item, record_no, line, col,
 	code, field, detail, stage, load_id, rejected_at, resolved_by)
