@@ -591,7 +591,7 @@ bool http_reply_header(const struct buf *headers, const char *name,
 		const char *value = at + len + 1;
 
 		if (line > len && at[len] == ':' &&
-			strncmp(at, name, len) == 0) {
+			strncasecmp(at, name, len) == 0) {
 			value += strspn(value, " \t");
 			if ((found && !buf_add_str(out, ", ", err)) ||
 				!buf_add(out, value, value > at + line ? 0 :
