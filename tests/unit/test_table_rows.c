@@ -156,6 +156,10 @@ static void a_bad_row_costs_itself_and_is_told(void)
 		"ragged_row|\"ragged_row: line 3, row 2: 3 cells where the "
 		"header has 2: 1,2,3\"\n"
 		"{\"a\":\"4\",\"b\":\"5\"}\n");
+	ROWS(&csv, "a,b\r\n\"1\r\n\",2\r\n3\r\n",
+		"{\"a\":\"1\\r\\n\",\"b\":\"2\"}\n"
+		"ragged_row|\"ragged_row: line 4, row 2: 1 cells where the "
+		"header has 2: 3\"\n");
 	ROWS(&csv, "a,b\n\"1\"x,2\n4,5\n",
 		"csv_quote|\"csv_quote: line 2, row 1: byte 7 of the input: "
 		"text behind a closing quote (a quote in a cell is written "
