@@ -89,10 +89,10 @@ static bool deliver(const struct infer *infer, const struct infer_words *words,
 	else if (ok)
 		ok = write_file(words->output, &text, err);
 	if (ok)
-		(void)fprintf(stderr, "%s: %" PRIu64 " record%s, %zu columns. "
+		(void)fprintf(stderr, "%s: %" PRIu64 " record%s, %zu column%s. "
 			"%s.\n", infer->name, infer->sample->records,
 			infer->sample->records == 1 ? "" : "s", infer->count,
-			checked);
+			infer->count == 1 ? "" : "s", checked);
 	buf_clear(&text);
 	return ok;
 }
