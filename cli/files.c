@@ -154,7 +154,30 @@ static bool add_file(struct files *files, const struct dataset *dataset,
 	return files->items[files->count++].path != NULL || err_memory(err);
 }
 
-/* Of a named file: the only dataset, or the one in whose folder it lies. */
+/* The only one that is called as the file is: commits.json.gz. */
+static const struct dataset *namesake(const struct files *files,
+	const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash != NULL ? slash + 1 : path;
+	const size_t len = strcspn(base, ".");
+	const struct dataset *found = NULL;
+
+	for (size_t i = 0; i < files->dataset_count; i++) {
+		const struct dataset *dataset = files->datasets[i];
+
+		if (strlen(dataset->name) != len ||
+			memcmp(dataset->name, base, len) != 0)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = dataset;
+	}
+	return found;
+}
+
+/* Of a named file: the only dataset, the one in whose folder it lies, or the
+ * one it is called after. */
 static const struct dataset *dataset_of(const struct files *files,
 	const char *name)
 {
@@ -176,7 +199,7 @@ static const struct dataset *dataset_of(const struct files *files,
 		if (strncmp(path, whole, len) == 0 && path[len] == '/')
 			return files->datasets[i];
 	}
-	return NULL;
+	return namesake(files, path);
 }
 
 static bool ask_which(const struct files *files, const char *what,
