@@ -10,16 +10,24 @@ model() {
 	q "copy (select * from modelled.$1) to stdout (format csv, header)" | sorted
 }
 
+# lite NAME: the same from the SQLite file
+lite() {
+	head -n 1 "$data/$1/expected_$2.csv" | tr -d '\r'
+	python3 "$top/tests/support/lite.py" "$work/main.db" "select * from modelled_$2" |
+		tr '|' ',' | LC_ALL=C sort
+}
+
 sorted() {
 	tr -d '\r' | { IFS= read -r head; printf '%s\n' "$head"; LC_ALL=C sort; }
 }
 
-check_models() { # PIPELINE
+check_models() { # PIPELINE postgres|both
 	local file name
 	for file in "$data/$1"/expected_*.csv; do
 		name=$(basename "$file" .csv)
 		name=${name#expected_}
 		check "$name is right" "$(model "$name")" "$(sorted <"$file")"
+		[ "$2" = postgres ] || check "and in SQLite" "$(lite "$1" "$name")" "$(sorted <"$file")"
 	done
 }
 
@@ -28,10 +36,15 @@ of() {
 	q "select $2 from meta.source where name like '%/$1'"
 }
 
-check_tests() { # PIPELINE
-	check "what $1 promises of its tables holds" \
-		"$("$bin/sluice" --json test-data "$1" | jq -c '[.warn, .fail, .broken]')" "$2"
+check_tests() { # PIPELINE WANT [ARGS...]
+	local pipeline=$1 want=$2
+	shift 2
+	check "what $pipeline promises of its tables holds $*" \
+		"$("$bin/sluice" --json test-data "$pipeline" "$@" | jq -c '[.warn, .fail, .broken]')" "$want"
 }
+
+declare -A first=([github]=commits [crm]=customers) second=([github]=issues [crm]=purchases)
+declare -A loaded=([github]='[2,11,0]' [crm]='[2,13,0]')
 
 scenario_begin github_crm
 producer_start
@@ -41,8 +54,14 @@ drop "$data/github/issues.json" github/issues
 drop "$data/crm/customers.json" crm/customers
 drop "$data/crm/purchases.json" crm/purchases
 eventually "the four samples are complete" "$complete_sources" 4
-check_models github
-check_models crm
+for pipeline in github crm; do
+	"$bin/sluice" --json load "$pipeline" --to "sqlite:$work/main.db" \
+		--file "$data/$pipeline/${first[$pipeline]}.json" \
+		--file "$data/$pipeline/${second[$pipeline]}.json" >"$work/lite.json"
+	check "files say by their names what they are of ($pipeline)" \
+		"$(jq -c '[.files, .inserted, .rejected]' "$work/lite.json")" "${loaded[$pipeline]}"
+	check_models "$pipeline" both
+done
 report_is_right() {
 	test "$(sorted <"$work/output/cost_revenue_ratio.csv" 2>/dev/null)" = \
 		"$(sorted <"$data/crm/expected_cost_revenue_ratio.csv")"
@@ -81,6 +100,10 @@ check_has "a row leads to its bytes in the file" "$(tail -c "+$(q "select _offse
 	from raw.purchases where id = 105")" "$data/crm/purchases.json" | head -c 20 | tr -d ' \n')" '{"id":105'
 check_tests github '[0,0,0]'
 check_tests crm '[1,0,0]'
+check_tests github '[0,0,0]' --to "sqlite:$work/main.db"
+check_tests crm '[1,0,0]' --to "sqlite:$work/main.db"
+check "no model of the file differs" "$("$bin/sluice" models verify --to "sqlite:$work/main.db" \
+	>"$work/verify.log" 2>&1 && echo same || cat "$work/verify.log")" same
 
 # the first wins, whoever comes later and whatever order a load has
 jq -c '[.[] | .commit.author.name = "Later" | .commit.author.email = "later@example.org"]' \
@@ -129,6 +152,11 @@ eventually "a price in words costs its record" \
 eventually "a cost that is no number is left out" \
 	"select sum_cost from modelled.outreach_by_customer where id = 9" 1.5
 check_tests crm '[1,1,0]'
+"$bin/sluice" load crm --dataset customers --file "$work/costs.json" --to "sqlite:$work/main.db" \
+	>>"$work/lite.log"
+check "in SQLite, too" "$(python3 "$top/tests/support/lite.py" "$work/main.db" \
+	"select sum_cost from modelled_outreach_by_customer where id = 9")" 1.5
+check_tests crm '[1,1,0]' --to "sqlite:$work/main.db"
 
 # dying N: a producer that is killed at its Nth send; leaks cannot be looked
 # for in what is traced
@@ -169,6 +197,6 @@ eventually "and comes back, by the name seen first" \
 	"select user_name, user_login from raw.users where user_id = 9" "Web Flow|web-flow"
 eventually "all that was sent again is loaded" \
 	"select count(*) from meta.source where completed_at is null" 0
-check_models github
+check_models github postgres
 check_reconciled
 scenario_end

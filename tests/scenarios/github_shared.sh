@@ -18,6 +18,19 @@ load() {
 	for file; do files+=(--file "$file"); done
 	"$bin/sluice" --json load github --dataset "$dataset" "${files[@]}" |
 		jq -c '[.files, .records, .inserted, .rejected]'
+	"$bin/sluice" load github --dataset "$dataset" "${files[@]}" \
+		--to "sqlite:$work/$name.db" >>"$work/lite.log"
+}
+
+# same: models of the SQLite file against those of PostgreSQL
+same() {
+	local model
+	for model; do
+		check "$model is the same in SQLite" \
+			"$(python3 "$top/tests/support/lite.py" "$work/$name.db" \
+				"select * from modelled_$model" | tr '|' ',' | LC_ALL=C sort)" \
+			"$(model "$model")"
+	done
 }
 
 # another NAME: an empty database of this name, where all that follows goes
@@ -80,6 +93,7 @@ check "users are those that were known" \
 	from (select user_id, user_name, user_login, user_email from raw.users) u")" t
 check "half of the issues are pull requests" \
 	"$(q 'select count(*) filter (where is_pull_request) from raw.issues')" 15
+same agg_commits_issues_by_month agg_commits_issues_by_user agg_commits_by_month
 check_invariants
 
 another github_june
@@ -92,6 +106,7 @@ check "months of commits, by the author's date" "$(model agg_commits_by_month)" 
 	"$(rows "$set/expected_aggregate_commits.csv")"
 check "months of issues" "$(model agg_issues_by_month)" \
 	"$(rows "$set/expected_aggregate_issues.csv")"
+same agg_commits_by_month agg_issues_by_month
 check_invariants
 
 another github_pages

@@ -224,7 +224,7 @@ same "it was built" 'select * from modelled.totals' 'select * from modelled_tota
 check "a recomputation gives the same" "$("$bin/sluice" --json models verify "${sqlite[@]}" |
 	jq -r '.different, (.models | length)' | xargs)" '0 9'
 check "all are fresh" \
-	"$("$bin/sluice" --json models list "${sqlite[@]}" | jq -r '.models[].state' | sort -u)" fresh
+	"$("$bin/sluice" --json models list "${sqlite[@]}" | jq -r '.models[].state // empty' | sort -u)" fresh
 python3 - "$work/main.db" <<'END'
 import sqlite3, sys
 base = sqlite3.connect(sys.argv[1])

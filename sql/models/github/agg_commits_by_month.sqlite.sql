@@ -1,0 +1,11 @@
+-- materialized: incremental
+-- grain: month
+-- rows: commit_count
+-- depends: raw.commits
+-- description: Commits of each month (UTC), by the author's date.
+select
+	strftime('%Y-%m', author_date) as month,
+	count(*) as commit_count
+from raw.commits
+where author_date is not null
+group by 1;
