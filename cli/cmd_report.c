@@ -2,6 +2,7 @@
 #include "cli/args.h"
 #include "cli/connect.h"
 #include "cli/output.h"
+#include "cli/target.h"
 #include "consumer/reports.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@ struct run {
 	const struct config *config;
 	const char *name; /* NULL: all */
 	struct db *asker, *writer;
+	struct target target; /* its store is NULL for PostgreSQL */
 	struct table table;
 	struct json *array; /* NULL: lines for people */
 	size_t meant, failed;
@@ -28,22 +30,37 @@ static bool meant(const struct run *run, const struct pipeline *pipeline,
 typedef bool report_step(struct run *run, const struct pipeline *pipeline,
 	const struct pipeline_report *report, struct err *err);
 
+/* An SQLite file need not have every pipeline's tables. */
+static bool is_there(struct run *run, const struct pipeline *pipeline,
+	bool *there, struct err *err)
+{
+	*there = true;
+	return run->name != NULL || run->target.store == NULL ||
+		store_has(run->target.store, pipeline, there, err);
+}
+
+static bool each_of(struct run *run, const struct pipeline *pipeline,
+	report_step *step, struct err *err)
+{
+	bool there;
+	bool ok = is_there(run, pipeline, &there, err);
+
+	for (size_t i = 0; ok && there && i < pipeline->report_count; i++) {
+		if (!meant(run, pipeline, &pipeline->reports[i]))
+			continue;
+		run->meant++;
+		ok = step(run, pipeline, &pipeline->reports[i], err);
+	}
+	return ok;
+}
+
 static bool each(struct run *run, report_step *step, struct err *err)
 {
 	struct pipeline_set set = { .count = 0 };
 	bool ok = pipeline_set_read(run->config->pipelines_dir, &set, err);
 
 	for (size_t p = 0; ok && p < set.count; p++)
-		for (size_t i = 0; ok && i < set.pipelines[p].report_count;
-			i++) {
-			const struct pipeline_report *report =
-				&set.pipelines[p].reports[i];
-
-			if (!meant(run, &set.pipelines[p], report))
-				continue;
-			run->meant++;
-			ok = step(run, &set.pipelines[p], report, err);
-		}
+		ok = each_of(run, &set.pipelines[p], step, err);
 	pipeline_set_clear(&set);
 	if (ok && run->meant == 0 && run->name != NULL)
 		ok = err_stop(err, EXIT_USAGE, "no report %s: see `sluice "
@@ -137,8 +154,11 @@ static bool run_one(struct run *run, const struct pipeline *pipeline,
 	struct report_result result;
 	bool failed;
 
-	if (!report_run(run->config, pipeline, report, run->asker, run->writer,
-		    &result, err))
+	if (run->target.store != NULL ?
+			!store_report(run->target.store, pipeline, report,
+				&result, err) :
+			!report_run(run->config, pipeline, report, run->asker,
+				run->writer, &result, err))
 		return false;
 	failed = result.error.kind != ERR_NONE;
 	run->failed += failed;
@@ -162,7 +182,23 @@ static bool run_one(struct run *run, const struct pipeline *pipeline,
 
 /* -- the verb ----------------------------------------------------------- */
 
-static bool act(struct run *run, bool list, struct err *err)
+static bool connect(struct run *run, bool list, const char *file,
+	struct err *err)
+{
+	if (file != NULL)
+		return target_open(&run->target, &(struct target_options){
+				.config = run->config,
+				.name = "sluice report", .file = file }, err) &&
+			store_ensure(run->target.store, NULL, err);
+	run->asker = connect_db(run->config, &run->config->reader, true, 0,
+		err);
+	if (run->asker != NULL && !list)
+		run->writer = connect_db(run->config, &run->config->loader,
+			false, 0, err);
+	return run->asker != NULL && (list || run->writer != NULL);
+}
+
+static bool act(struct run *run, bool list, const char *file, struct err *err)
 {
 	static const char *const list_heads[] = { "pipeline", "report", "file",
 		"of", "written", ">rows", "", NULL };
@@ -172,16 +208,8 @@ static bool act(struct run *run, bool list, struct err *err)
 	bool ok;
 
 	table_init(&run->table, list ? list_heads : run_heads);
-	run->asker = connect_db(run->config, &run->config->reader, true, 0,
-		err);
-	if (run->asker == NULL)
+	if (!connect(run, list, file, err))
 		return false;
-	if (!list) {
-		run->writer = connect_db(run->config, &run->config->loader,
-			false, 0, err);
-		if (run->writer == NULL)
-			return false;
-	}
 	ok = each(run, list ? list_one : run_one, err);
 	if (!ok || run->array != NULL)
 		return ok;
@@ -196,7 +224,7 @@ static bool act(struct run *run, bool list, struct err *err)
 }
 
 static int answer(const struct cmd_context *context, bool list,
-	const char *name)
+	const char *name, const char *file)
 {
 	struct json *root = context->json ? json_object() : NULL;
 	struct run run = { .config = context->config, .name = name };
@@ -207,7 +235,7 @@ static int answer(const struct cmd_context *context, bool list,
 		json_put_text(root, "output_dir", context->config->output_dir);
 		run.array = json_put_array(root, "reports");
 	}
-	ok = act(&run, list, &err);
+	ok = act(&run, list, file, &err);
 	if (ok && root != NULL)
 		ok = output_json(root, &err);
 	else
@@ -215,6 +243,7 @@ static int answer(const struct cmd_context *context, bool list,
 	table_clear(&run.table);
 	db_close(run.asker);
 	db_close(run.writer);
+	target_close(&run.target);
 	if (!ok)
 		return cmd_fail(&err);
 	return run.failed == 0 ? EXIT_FINE : EXIT_DATA;
@@ -222,7 +251,7 @@ static int answer(const struct cmd_context *context, bool list,
 
 static int run(const struct cmd_context *context)
 {
-	const char *words[2] = { NULL }, *to = "postgres";
+	const char *words[2] = { NULL }, *to = "postgres", *file;
 	const struct arg table[] = {
 		{ .name = "--to", .text = &to },
 		{ .name = NULL },
@@ -233,24 +262,27 @@ static int run(const struct cmd_context *context)
 
 	if (!args_parse(context, table, words, 2, &count, &err))
 		return cmd_usage(&cmd_report, "%s", err.text);
-	if (strcmp(to, "postgres") != 0)
-		return cmd_usage(&cmd_report, "--to takes postgres, not %s",
-			to);
+	if (!target_read(to, &file, &err))
+		return cmd_usage(&cmd_report, "--to: %s", err.text);
 	list = count == 0 || strcmp(words[0], "list") == 0;
 	if (!list && strcmp(words[0], "run") != 0)
 		return cmd_usage(&cmd_report, "list or run, not %s", words[0]);
-	return answer(context, list, words[1]);
+	if (list && file != NULL)
+		return cmd_usage(&cmd_report, "--to sqlite goes with run");
+	return answer(context, list, words[1], file);
 }
 
 const struct cmd cmd_report = {
 	.name = "report",
-	.usage = "[list] | run [NAME] [--to postgres]",
+	.usage = "[list] | run [NAME] [--to sqlite:FILE]",
 	.summary = "models and queries as CSV, JSON or HTML files",
 	.help =
 "list    the reports of the pipeline files (or of the pipeline or report of\n"
 "        that name), when each was written, with how many rows\n"
 "run     writes them now; with a NAME that report, that file's, or all of\n"
-"        that pipeline\n"
+"        that pipeline; --to sqlite:FILE asks that file, where\n"
+"        <query>.sqlite.sql stands before <query>.sql, and decimals, which it\n"
+"        keeps as text, are texts in JSON\n"
 "\n"
 "The consumer writes a pipeline's reports by itself once all that was dropped\n"
 "for it is loaded; so does `sluice load`. They go to output_dir: whole, or the\n"

@@ -90,6 +90,7 @@ static const struct store_kind kind = {
 	.build = lite_build,
 	.verify = lite_verify,
 	.test = lite_test,
+	.report = lite_report,
 	.models = lite_models,
 	.has = lite_has,
 	.tables = lite_tables,

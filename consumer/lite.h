@@ -175,6 +175,13 @@ bool lite_models(struct store *store, store_say_model *say, void *context,
 
 /* -- lite_tests.c, lite_tables.c */
 
+/* The row that was stepped to, as a JSON object; appended. */
+bool lite_row_json(struct sqlite_stmt *stmt, struct buf *out, struct err *err)
+	MUST_CHECK;
+/* store_report's promise. */
+bool lite_report(struct store *store, const struct pipeline *pipeline,
+	const struct pipeline_report *report, struct report_result *result,
+	struct err *err) MUST_CHECK;
 bool lite_test(struct store *store, const struct pipeline *pipeline,
 	const struct pipeline_test *test, struct datatest_result *result,
 	struct err *err) MUST_CHECK;

@@ -31,8 +31,7 @@ static void put_value(struct json *object, struct sqlite_stmt *stmt, int at)
 	}
 }
 
-static bool row_json(struct sqlite_stmt *stmt, struct buf *out,
-	struct err *err)
+bool lite_row_json(struct sqlite_stmt *stmt, struct buf *out, struct err *err)
 {
 	struct json *object = json_object();
 	bool ok;
@@ -41,6 +40,14 @@ static bool row_json(struct sqlite_stmt *stmt, struct buf *out,
 		put_value(object, stmt, i);
 	ok = json_print(object, false, out, err);
 	json_free(object);
+	return ok;
+}
+
+static bool row_json(struct sqlite_stmt *stmt, struct buf *out,
+	struct err *err)
+{
+	bool ok = lite_row_json(stmt, out, err);
+
 	if (ok && out->len > KEPT_BYTES) {
 		buf_reset(out);
 		ok = buf_add_str(out, "{\"row\": \"larger than 64 KiB\"}", err);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX_BYTES ((size_t)1 << 20)
 #define FETCH "500" /* rows at a time: memory does not grow with the report */
@@ -86,16 +87,22 @@ static bool add_relation(const struct pipeline_report *report, struct db *db,
 	return ok;
 }
 
-static bool read_query(const struct config *config,
-	const struct pipeline *pipeline, const struct pipeline_report *report,
-	struct buf *query, struct err *err)
+bool report_query(const struct pipeline *pipeline,
+	const struct pipeline_report *report, const char *models_dir,
+	enum sql_dialect dialect, struct buf *query, struct err *err)
 {
 	struct buf path = { 0 };
 	bool ok;
 
-	ok = buf_printf(&path, err, "%s/%s/reports/%s.sql", config->models_dir,
-		     pipeline->name, report->query) &&
-		textfile_read_query(path.data, query, err);
+	ok = buf_printf(&path, err, "%s/%s/reports/%s.sqlite.sql", models_dir,
+		pipeline->name, report->query);
+	if (ok && (dialect != SQL_SQLITE || access(path.data, F_OK) != 0)) {
+		buf_reset(&path);
+		ok = buf_printf(&path, err, "%s/%s/reports/%s.sql", models_dir,
+			pipeline->name, report->query);
+	}
+	query->max = FILE_MAX_BYTES;
+	ok = ok && textfile_read_query(path.data, query, err);
 	buf_clear(&path);
 	return ok;
 }
@@ -104,11 +111,12 @@ static bool open_cursor(const struct config *config,
 	const struct pipeline *pipeline, const struct pipeline_report *report,
 	struct db *db, struct err *err)
 {
-	struct buf query = { .max = FILE_MAX_BYTES }, sql = { 0 };
+	struct buf query = { 0 }, sql = { 0 };
 	bool ok;
 
 	ok = (report->query != NULL ?
-			read_query(config, pipeline, report, &query, err) :
+			report_query(pipeline, report, config->models_dir,
+				SQL_POSTGRES, &query, err) :
 			add_relation(report, db, &query, err)) &&
 		buf_add_str(&sql, "declare report no scroll cursor for ", err) &&
 		report_sql(report, query.data, &sql, err) &&

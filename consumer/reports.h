@@ -5,6 +5,7 @@
 #include "common/config.h"
 #include "common/db.h"
 #include "common/pipeline.h"
+#include "consumer/sqltext.h"
 
 struct report_result {
 	int64_t rows;
@@ -25,5 +26,12 @@ bool report_run(const struct config *config, const struct pipeline *pipeline,
 /* The query's rows as the report wants them, and in its order; appended. Pure. */
 bool report_sql(const struct pipeline_report *report, const char *query,
 	struct buf *sql, struct err *err) MUST_CHECK;
+
+/* Reads the report's query file into an empty buf: <query>.sql of the
+ * pipeline's reports/, or <query>.sqlite.sql where that is the dialect. */
+bool report_query(const struct pipeline *pipeline,
+	const struct pipeline_report *report, const char *models_dir,
+	enum sql_dialect dialect, struct buf *query, struct err *err)
+	MUST_CHECK;
 
 #endif

@@ -57,6 +57,15 @@ bool store_verify(struct store *store, const char *name, int64_t *different,
 	return store->kind->verify(store, name, different, say, context, err);
 }
 
+bool store_report(struct store *store, const struct pipeline *pipeline,
+	const struct pipeline_report *report, struct report_result *result,
+	struct err *err)
+{
+	if (store->kind->report == NULL)
+		return lacks(store, "a report", err);
+	return store->kind->report(store, pipeline, report, result, err);
+}
+
 bool store_test(struct store *store, const struct pipeline *pipeline,
 	const struct pipeline_test *test, struct datatest_result *result,
 	struct err *err)

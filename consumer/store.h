@@ -10,6 +10,7 @@
 #include "consumer/filter.h"
 #include "consumer/models.h"
 #include "consumer/plan.h"
+#include "consumer/reports.h"
 #include "consumer/sqltext.h"
 
 /* pragma application_id of SQLite files that are ours: "SluC". */
@@ -72,6 +73,9 @@ struct store_kind {
 	bool (*test)(struct store *store, const struct pipeline *pipeline,
 		const struct pipeline_test *test,
 		struct datatest_result *result, struct err *err);
+	bool (*report)(struct store *store, const struct pipeline *pipeline,
+		const struct pipeline_report *report,
+		struct report_result *result, struct err *err);
 	bool (*models)(struct store *store, store_say_model *say,
 		void *context, struct err *err);
 	bool (*has)(struct store *store, const struct pipeline *pipeline,
@@ -111,6 +115,10 @@ bool store_verify(struct store *store, const char *name, int64_t *different,
 	void *context, struct err *err) MUST_CHECK;
 bool store_test(struct store *store, const struct pipeline *pipeline,
 	const struct pipeline_test *test, struct datatest_result *result,
+	struct err *err) MUST_CHECK;
+/* report_run's, but that it is not noted anywhere. */
+bool store_report(struct store *store, const struct pipeline *pipeline,
+	const struct pipeline_report *report, struct report_result *result,
 	struct err *err) MUST_CHECK;
 /* Every model of the plan. */
 bool store_models(struct store *store, store_say_model *say, void *context,

@@ -139,6 +139,21 @@ printf '{"id": 9, "amount": 9, "shop": "late"}\n' >"$work/late.json"
 "$bin/sluice" load --file "$work/late.json" --dataset sales >"$work/load.log" 2>&1
 check "a load without daemons writes the reports as well" \
 	"$(grep -c '^9,9,late' "$work/out/sales.csv")" 1
+cp "$work/out/sales.csv" "$work/postgres.csv"
+for id in 1 2 3 4 5 6 7 8; do
+	"$bin/sluice" load --file "$work/$id.json" --dataset sales \
+		--to "sqlite:$work/main.db" >>"$work/load.log" 2>&1
+done
+"$bin/sluice" load --file "$work/late.json" --dataset sales \
+	--to "sqlite:$work/main.db" >>"$work/load.log" 2>&1
+rm -rf "$work/out"
+check "reports come out of an SQLite file as well" \
+	"$("$bin/sluice" --json report run --to "sqlite:$work/main.db" |
+		jq -c '[.reports[] | [.report, .rows, .error]]')" \
+	'[["sales",9,null],["shops",6,null],["page",6,null]]'
+check "with the same rows" "$(cat "$work/out/sales.csv")" "$(cat "$work/postgres.csv")"
+check "JSON has objects" "$(jq -c '.[0] | keys_unsorted' "$work/out/shops.json")" \
+	'["shop","amount","sales"]'
 rm -rf "$work/out"
 printf x >"$work/out"
 check "a report that cannot be written is told" \
