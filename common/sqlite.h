@@ -26,6 +26,8 @@ struct sqlite *sqlite_open_reader(const char *file, struct err *err);
 #define SQLITE_CODE_BUSY "busy"        /* ERR_RETRY */
 #define SQLITE_CODE_SQL "sql"          /* the statement is to blame */
 
+#define SQLITE_STORE_CACHE_KIB 49152 /* what loads give a store's pages */
+
 struct sqlite_options {
 	bool create;       /* when missing, with the mode that the umask says */
 	int64_t busy_ms;   /* how long another writer is waited for */

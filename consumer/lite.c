@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define BUSY_MS 60000       /* a load of another program takes a while */
-#define CACHE_KIB 49152     /* of pages */
 
 static void disconnect(struct lite *lite)
 {
@@ -48,7 +47,7 @@ static bool ensure(struct store *store, const struct pipeline *pipeline,
 	const struct sqlite_options options = {
 		.create = store->options.create,
 		.busy_ms = BUSY_MS,
-		.cache_kib = CACHE_KIB,
+		.cache_kib = SQLITE_STORE_CACHE_KIB,
 		.application = STORE_LITE_APPLICATION,
 	};
 

