@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/login.h"
 #include "consumer/bell.h"
+#include "consumer/care_objects.h"
 #include "consumer/care_private.h"
 #include "consumer/news.h"
 #include "consumer/notify.h"
@@ -23,6 +24,7 @@ struct care {
 	struct bell bell;
 	struct notify *notify; /* NULL: nobody is to be told */
 	pthread_t thread;
+	struct object_keep objects;
 	struct backoff backoff;
 	struct log_repeat trouble;
 };
@@ -175,7 +177,8 @@ static bool look_after(struct care *care, int64_t *wait_ms, struct err *err)
 		do_due(work, &care_reports, wait_ms, err) &&
 		(work->config->data_tests_every_secs == 0 ||
 			do_due(work, &care_tests, wait_ms, err)) &&
-		take_news(care, wait_ms, err);
+		take_news(care, wait_ms, err) &&
+		care_objects(&care->objects, work, wait_ms, err);
 }
 
 /* -- the thread ----------------------------------------------------------- */
