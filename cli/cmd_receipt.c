@@ -37,6 +37,14 @@ static void show_head(const struct paper *paper)
 		paper_text(paper, PAPER_NAME));
 	output_line("dataset     %s.%s", paper_text(paper, PAPER_PIPELINE),
 		paper_text(paper, PAPER_DATASET));
+	if (!paper_is_null(paper, PAPER_REPLAY_OF))
+		output_line("replay of   source %s, drop %s",
+			paper_is_null(paper, PAPER_ORIGIN) ? "?" :
+				paper_text(paper, PAPER_ORIGIN),
+			paper_text(paper, PAPER_REPLAY_OF));
+	if (!paper_is_null(paper, PAPER_REPLAYS))
+		output_line("replayed    as source %s",
+			paper_text(paper, PAPER_REPLAYS));
 	output_line("claimed at  %s", paper_text(paper, PAPER_CLAIMED_AT));
 	if (paper->receipt.complete)
 		output_line("complete at %s",
@@ -170,6 +178,7 @@ static void put_columns(struct json *object, const struct paper *paper)
 		{ "rejected", PAPER_REJECTED, true },
 		{ "filtered", PAPER_FILTERED, true },
 		{ "resolved", PAPER_RESOLVED, true },
+		{ "replay_of", PAPER_REPLAY_OF, false },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

@@ -14,6 +14,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_status,
 	&cmd_receipt,
 	&cmd_rejects,
+	&cmd_replay,
 	&cmd_reconcile,
 	&cmd_drop,
 	&cmd_api,

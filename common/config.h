@@ -18,6 +18,7 @@ struct account {
 };
 
 enum object_kind { OBJECTS_IN_FOLDER, OBJECTS_IN_S3 };
+enum processed_to { PROCESSED_TO_DIRECTORY, PROCESSED_TO_OBJECT_STORE };
 enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_HOST };
 
 struct config {
@@ -29,6 +30,7 @@ struct config {
 	char *raw_dir;       /* people drop files below raw_dir/<directory>/ */
 	char *processed_dir; /* raw_dir/processed */
 	char *failed_dir;    /* raw_dir/failed */
+	enum processed_to processed_to;
 	char *state_file;    /* the producer's SQLite */
 	char *pipelines_dir;
 	char *schema_dir; /* sql/schema */

@@ -43,6 +43,8 @@ static const char *const formats[] = { "logfmt", "json", NULL };
 
 /* In the order of enum object_kind and enum s3_style. */
 static const char *const object_kinds[] = { "folder", "s3", NULL };
+static const char *const processed_places[] = { "directory", "object_store",
+	NULL };
 static const char *const s3_styles[] = { "auto", "path", "host", NULL };
 
 static const struct setting settings[] = {
@@ -53,6 +55,10 @@ static const struct setting settings[] = {
 	{ .name = "processed_dir", FOLDER, AT(processed_dir),
 		.help = "where loaded files go; `processed` in raw_dir unless "
 			"set; on the same file system" },
+	{ .name = "processed_to", CHOICE(processed_places), AT(processed_to),
+		.preset = "directory",
+		.help = "loaded files go to processed_dir, or into the object "
+			"store" },
 	{ .name = "failed_dir", FOLDER, AT(failed_dir),
 		.help = "where files go of which a part could not be read; "
 			"`failed` in raw_dir unless set" },

@@ -22,6 +22,7 @@ enum field_type {
 	FIELD_WORD, /* a-z 0-9 _ + - */
 	FIELD_TEXT, /* UTF-8 without controls */
 	FIELD_SHA,
+	FIELD_UUID, /* absent when nil */
 };
 
 /* One header: min and max bound the value of a number, the length of bytes. */
@@ -38,6 +39,8 @@ struct field {
 static const struct field fields[] = {
 	{ "sluice-source", ANY, FIELD_RAW, AT(source), 1, ENVELOPE_NAME_MAX },
 	{ "sluice-claimed", ANY, FIELD_U64, AT(claimed_us), 0, YEAR_9999_US },
+	{ "sluice-replay-of", ANY, FIELD_UUID, AT(replay_of),
+		sizeof(struct uuid), sizeof(struct uuid) },
 
 	{ "sluice-record", CHUNK | REJECT, FIELD_U64, AT(first_record), 1,
 		INT64_MAX },
@@ -189,6 +192,11 @@ static void add_field(struct message *message, const struct field *field,
 	case FIELD_SHA:
 		header.s = (struct bytes){ at, SHA256_BYTES };
 		break;
+	case FIELD_UUID:
+		header.s = (struct bytes){ at, sizeof(struct uuid) };
+		if (uuid_is_nil(&envelope->replay_of))
+			return;
+		break;
 	case FIELD_RAW:
 	case FIELD_WORD:
 	case FIELD_TEXT:
@@ -322,7 +330,7 @@ static bool take_bytes(const struct header *header, const struct field *field,
 		return err_set(err, ERR_REJECT,
 			"header %s holds bytes that do not belong there",
 			field->name);
-	if (field->type == FIELD_SHA)
+	if (field->type == FIELD_SHA || field->type == FIELD_UUID)
 		memcpy(at, s.data, s.len);
 	else
 		memcpy(at, &s, sizeof(s));
@@ -334,8 +342,13 @@ static bool take_field(const struct message *message,
 {
 	const bool is_int = field->type <= FIELD_BOOL;
 	char *at = (char *)envelope + field->offset;
-	const struct header *header = need(message, field->name, is_int, err);
+	const struct header *header;
+	int times;
 
+	if (field->type == FIELD_UUID &&
+		find(message, field->name, &times) == NULL)
+		return true;
+	header = need(message, field->name, is_int, err);
 	if (header == NULL)
 		return false;
 	return is_int ? take_int(header, field, at, err) :

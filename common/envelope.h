@@ -79,6 +79,8 @@ struct envelope {
 	/* every message */
 	struct bytes source;     /* name relative to raw_dir, raw bytes */
 	int64_t claimed_us;      /* wall clock of the claim */
+	struct uuid replay_of;   /* the source it is loaded again from; nil:
+				  * of none */
 
 	/* chunk and reject */
 	uint64_t first_record;   /* number in the source, from 1 */

@@ -248,6 +248,13 @@ bool uuid_parse(const char *text, size_t len, struct uuid *uuid)
 	return true;
 }
 
+bool uuid_is_nil(const struct uuid *uuid)
+{
+	static const struct uuid nil;
+
+	return uuid_equal(uuid, &nil);
+}
+
 bool uuid_equal(const struct uuid *a, const struct uuid *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

@@ -45,6 +45,8 @@ bool uuid_named(const void *name, size_t len, struct uuid *uuid,
 void uuid_format(const struct uuid *uuid, char out[UUID_TEXT]);
 /* Parses exactly 36 characters at text[0..len), either case. */
 bool uuid_parse(const char *text, size_t len, struct uuid *uuid) MUST_CHECK;
+/* All zeros: none. */
+bool uuid_is_nil(const struct uuid *uuid);
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* -- sources ------------------------------------------------------------ */
 
-enum { S_DROP, S_PIPELINE, S_DATASET, S_KIND, S_NAME, S_CLAIMED, S_COUNT };
+enum { S_DROP, S_PIPELINE, S_DATASET, S_KIND, S_NAME, S_CLAIMED, S_REPLAY, S_COUNT };
 
 static bool add_foreign(struct buf *arrays, const struct work *work,
 	struct buf *scratch, struct err *err)
@@ -17,7 +17,8 @@ static bool add_foreign(struct buf *arrays, const struct work *work,
 		work_foreign_name(work, scratch, err) &&
 		array_add_escaped(&arrays[S_NAME], scratch->data, scratch->len,
 			err) &&
-		array_add_null(&arrays[S_CLAIMED], err);
+		array_add_null(&arrays[S_CLAIMED], err) &&
+		array_add_null(&arrays[S_REPLAY], err);
 }
 
 static bool add_ours(struct buf *arrays, const struct work *work,
@@ -28,7 +29,11 @@ static bool add_ours(struct buf *arrays, const struct work *work,
 	return array_add_text(&arrays[S_KIND], "file", err) &&
 		array_add_escaped(&arrays[S_NAME], envelope->source.data,
 			envelope->source.len, err) &&
-		array_add_int(&arrays[S_CLAIMED], envelope->claimed_us, err);
+		array_add_int(&arrays[S_CLAIMED], envelope->claimed_us, err) &&
+		(uuid_is_nil(&envelope->replay_of) ?
+			array_add_null(&arrays[S_REPLAY], err) :
+			array_add_uuid(&arrays[S_REPLAY],
+				&envelope->replay_of, err));
 }
 
 static bool add_source(struct load *load, struct buf *arrays,
@@ -53,13 +58,15 @@ static bool register_sources(struct load *load, struct err *err)
 {
 	static const char sql[] =
 		"insert into meta.source"
-		" (drop_id, pipeline, dataset, kind, name, claimed_at)"
+		" (drop_id, pipeline, dataset, kind, name, claimed_at,"
+		" replay_of)"
 		" select drop_id, pipeline, dataset, kind, name, coalesce("
 		"timestamptz 'epoch' + claimed * interval '1 microsecond',"
-		" now())"
+		" now()), replay_of"
 		" from unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
-		" $5::text[], $6::bigint[])"
-		" as w (drop_id, pipeline, dataset, kind, name, claimed)"
+		" $5::text[], $6::bigint[], $7::uuid[])"
+		" as w (drop_id, pipeline, dataset, kind, name, claimed,"
+		" replay_of)"
 		" order by drop_id"
 		" on conflict (drop_id) do nothing";
 	struct buf arrays[S_COUNT] = { 0 };

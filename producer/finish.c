@@ -2,6 +2,7 @@
 #include "producer/finish.h"
 #include "common/clock.h"
 #include "common/place.h"
+#include "producer/archive.h"
 #include "producer/claim.h"
 
 #include <errno.h>
@@ -96,14 +97,32 @@ static bool choose_new(int root, struct source *source, struct err *err)
 	return ok;
 }
 
-/* A file that an earlier attempt moved keeps the target it has. */
+static bool is_replay(const struct source *source)
+{
+	return !uuid_is_nil(&source->replay_of);
+}
+
+/* What could not be read goes where people look for it. */
+static bool goes_to_store(const struct finish_dirs *dirs,
+	const struct source *source)
+{
+	return source->object != NULL ||
+		(dirs->to_store && !source->failed &&
+			source->target == NULL && !is_replay(source));
+}
+
+/* A file that an earlier attempt moved keeps the target it has, as does one
+ * that was there before it was loaded again. */
 static bool choose_target(const struct finish_dirs *dirs,
 	const struct targets *targets, struct source *source, struct err *err)
 {
 	const int root = target_root(targets, source);
 
 	source->state = SOURCE_PUBLISHED;
-	if (source->target != NULL && !is_claimed(dirs, source) &&
+	if (goes_to_store(dirs, source))
+		return source->object != NULL || archive_name(source, err);
+	if (source->target != NULL &&
+		(is_replay(source) || !is_claimed(dirs, source)) &&
 		place_exists(root, source->target))
 		return true;
 	return choose_new(root, source, err);
@@ -131,13 +150,51 @@ static enum source_state move_file(const struct finish_dirs *dirs,
 	return place_exists(root, source->target) ? SOURCE_MOVED : SOURCE_LOST;
 }
 
+/* The object first, then the file goes. What is loaded again is there,
+ * and so are answers. */
+static enum source_state keep_object(const struct finish_dirs *dirs,
+	const struct source *source, const char *from, struct err *err)
+{
+	if (!place_exists(dirs->root, from))
+		return SOURCE_MOVED; /* an earlier attempt ended here */
+	if (!is_replay(source) && !archive_is_answer(source)) {
+		if (dirs->store == NULL) {
+			(void)err_set(err, ERR_RETRY, "the object store is "
+				"away");
+			return SOURCE_PUBLISHED;
+		}
+		if (!archive_put(dirs->store, dirs->root, source, err))
+			return SOURCE_PUBLISHED;
+	}
+	if (unlinkat(dirs->root, from, 0) == 0)
+		return SOURCE_MOVED;
+	(void)err_errno(err, ERR_RETRY, "remove %s", from);
+	return SOURCE_PUBLISHED;
+}
+
+static enum source_state drop_copy(const struct finish_dirs *dirs,
+	const char *from, struct err *err)
+{
+	if (unlinkat(dirs->root, from, 0) == 0 || errno == ENOENT)
+		return SOURCE_MOVED;
+	(void)err_errno(err, ERR_RETRY, "remove %s", from);
+	return SOURCE_PUBLISHED;
+}
+
 static enum source_state move_one(const struct finish_dirs *dirs,
 	const struct targets *targets, struct source *source, struct err *err)
 {
 	enum source_state state = SOURCE_PUBLISHED;
 	struct buf from = { 0 };
 
-	if (source_claimed_path(source, &from, err))
+	if (!source_claimed_path(source, &from, err))
+		state = SOURCE_PUBLISHED;
+	else if (source->object != NULL)
+		state = keep_object(dirs, source, from.data, err);
+	else if (is_replay(source) && place_exists(target_root(targets,
+		source), source->target))
+		state = drop_copy(dirs, from.data, err);
+	else
 		state = move_file(dirs, targets, source, from.data, err);
 	buf_clear(&from);
 	return state;
@@ -159,8 +216,9 @@ static bool sync_folders(const struct finish_dirs *dirs,
 	struct buf from = { 0 };
 	bool ok = true;
 
-	if (before == NULL || before->failed != source->failed ||
-		!same_folder(before->target, source->target))
+	if (source->object == NULL && (before == NULL ||
+		before->object != NULL || before->failed != source->failed ||
+		!same_folder(before->target, source->target)))
 		ok = place_sync(target_root(targets, source), source->target,
 			err);
 	if (ok && (before == NULL ||
@@ -287,12 +345,15 @@ static bool is_original(const struct finish_dirs *dirs,
 		st.st_mtim.tv_nsec == source->mtime_ns % 1000000000;
 }
 
+/* The original of what is loaded again is at its target all the time. */
 static bool is_at_target(const struct finish_dirs *dirs,
 	const struct source *source)
 {
 	struct targets targets = { -1, -1 };
 	struct err err = { 0 };
-	const bool there = source->target != NULL &&
+	const bool early = is_replay(source) &&
+		source->state != SOURCE_PUBLISHED;
+	const bool there = !early && source->target != NULL &&
 		open_targets(dirs, &targets, &err) &&
 		place_exists(target_root(&targets, source), source->target);
 
@@ -305,6 +366,8 @@ enum finish_place finish_find(const struct finish_dirs *dirs,
 {
 	if (is_claimed(dirs, source))
 		return PLACE_CLAIMED;
+	if (source->object != NULL && source->state == SOURCE_PUBLISHED)
+		return PLACE_TARGET; /* its file goes once it is there */
 	if (is_original(dirs, source))
 		return PLACE_ORIGINAL;
 	return is_at_target(dirs, source) ? PLACE_TARGET : PLACE_GONE;

@@ -115,7 +115,8 @@ static int timeout_ms(const struct keeper *k)
 
 	if (keeper_busy(k))
 		return 0;
-	wait = until(k->again_ms, until(k->retry_ms, wait));
+	wait = until(k->again_ms, until(k->retry_ms, until(k->replay_ms,
+		wait)));
 	return wait < 0 ? 0 : (int)wait;
 }
 
@@ -165,6 +166,7 @@ static bool turn(struct keeper *k, struct err *err)
 	return follow(k, err) && keeper_take_reports(k, err) &&
 		keeper_take_spooled(k, err) &&
 		watch_step(k->watch, err) && keeper_claim(k, err) &&
+		keeper_take_replays(k, err) &&
 		prune(k, err);
 }
 
@@ -259,6 +261,7 @@ static void keeper_free(struct keeper *k)
 		source_free(k->ended[i]);
 	keeper_drop_intakes(k);
 	watch_close(k->watch);
+	object_store_close(k->store);
 	state_close(k->state);
 	while (k->counters != NULL) {
 		struct counter *counter = k->counters;
@@ -284,7 +287,7 @@ static bool open_all(struct keeper *k, struct err *err)
 	if (k->state != NULL)
 		k->watch = watch_for(k->plan, err);
 	return k->watch != NULL && keeper_make_intakes(k, err) &&
-		recover(k, err);
+		keeper_settle_replays(k, err) && recover(k, err);
 }
 
 struct keeper *keeper_start(struct plan *plan, struct queue *claims,

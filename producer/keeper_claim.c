@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_MAX_SOURCES 1024 /* of a dataset, claimed and not ended */
 #define SLICE ((size_t)8 << 20)       /* bytes hashed of a file in a turn */
 #define TURN_BYTES ((size_t)32 << 20) /* of all files in one turn, about */
 

@@ -6,11 +6,16 @@
 
 #include <stdlib.h>
 
+#define STORE_BATCH 16
+
 struct finish_dirs keeper_dirs(const struct keeper *k)
 {
 	return (struct finish_dirs){ .root = watch_root(k->watch),
 		.processed_dir = k->plan->config.processed_dir,
-		.failed_dir = k->plan->config.failed_dir };
+		.failed_dir = k->plan->config.failed_dir,
+		.to_store = k->plan->config.processed_to ==
+			PROCESSED_TO_OBJECT_STORE,
+		.store = k->store };
 }
 
 /* -- what has ended --------------------------------------------------- */
@@ -33,15 +38,48 @@ static void forget_ended(struct keeper *k)
 	k->ended_count = left;
 }
 
+/* Opened when it is needed first; whatever is wrong with it may be mended
+ * while we run. */
+static bool open_store(struct keeper *k, struct err *err)
+{
+	bool needed = k->plan->config.processed_to ==
+		PROCESSED_TO_OBJECT_STORE;
+
+	for (size_t i = 0; i < k->ended_count && !needed; i++)
+		needed = k->ended[i]->object != NULL;
+	if (!needed || k->store != NULL)
+		return true;
+	k->store = object_store_open(&k->plan->config, err);
+	if (k->store == NULL && err->exit_code != EXIT_BUG)
+		err->kind = ERR_RETRY;
+	return k->store != NULL;
+}
+
+/* Few at a time when each goes to a server: claims wait meanwhile. */
+static bool finish_some(struct keeper *k, struct err *err)
+{
+	const size_t count = k->store != NULL && k->ended_count > STORE_BATCH ?
+		STORE_BATCH : k->ended_count;
+	const struct finish_dirs dirs = keeper_dirs(k);
+
+	if (finish_sources(&dirs, k->state, k->ended, count, err)) {
+		if (count < k->ended_count)
+			k->retry_ms = clock_now_ms() + 1;
+		return true;
+	}
+	if (k->store != NULL && err->exit_code == EXIT_CONFIG)
+		err->kind = ERR_RETRY; /* the server's word, not our end */
+	return false;
+}
+
 bool keeper_finish(struct keeper *k, struct err *err)
 {
-	const struct finish_dirs dirs = keeper_dirs(k);
 	struct err why = { 0 };
 
 	if (k->ended_count == 0 || clock_now_ms() < k->retry_ms)
 		return true;
 	k->retry_ms = 0;
-	if (!finish_sources(&dirs, k->state, k->ended, k->ended_count, &why)) {
+	if (!open_store(k, &why) || !finish_some(k, &why)) {
 		if (why.kind == ERR_STOP) {
 			*err = why;
 			return false;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #define KEEPER_BATCH 512 /* claims or ends that share a commit */
+#define OPEN_MAX_SOURCES 1024 /* of a dataset, claimed and not ended */
 #define KEEPER_RETRY_MS 500 /* what a disk has refused */
 
 /* How many of a dataset's sources are open; outlives any plan. */
@@ -38,13 +39,15 @@ struct keeper {
 
 	struct state *state;
 	struct watch *watch;
+	struct object_store *store; /* NULL: not needed yet, or away */
 	struct intake *intakes; /* plan->count */
 	struct counter *counters;
 	size_t first;      /* the intake that is served first */
 	bool more;         /* the last turn left something to claim */
 	struct source *ended[KEEPER_BATCH]; /* to be moved */
 	size_t ended_count;
-	struct log_repeat not_moved, not_claimed;
+	struct log_repeat not_moved, not_claimed, not_replayed;
+	int64_t replay_ms; /* when to look for orders to load again */
 	int64_t retry_ms;  /* moving what has ended; 0: nothing waits */
 	int64_t again_ms;  /* claiming what was not claimed; 0: nothing */
 	int64_t prune_ms;
@@ -71,6 +74,14 @@ void keeper_drop_intakes(struct keeper *k);
 bool keeper_count_open(struct keeper *k, const struct source *source,
 	struct err *err) MUST_CHECK;
 void keeper_count_ended(struct keeper *k, const struct source *source);
+
+/* -- keeper_replay.c: what is to be loaded again ------------------------- */
+
+/* Brings the files of orders that have their rows to where these say; to be
+ * called before sources of an earlier process are looked at. */
+bool keeper_settle_replays(struct keeper *k, struct err *err) MUST_CHECK;
+/* Follows some of the orders, now and then. */
+bool keeper_take_replays(struct keeper *k, struct err *err) MUST_CHECK;
 
 /* -- keeper_end.c: sources that have ended leave ------------------------ */
 

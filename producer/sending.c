@@ -108,6 +108,7 @@ static struct outgoing *outgoing_new(struct sending *sending,
 	m->envelope.source = (struct bytes){ source->name,
 		strlen(source->name) };
 	m->envelope.claimed_us = source->claimed_us;
+	m->envelope.replay_of = source->replay_of;
 	m->last = envelope->kind == ENVELOPE_MANIFEST;
 	envelope_id(&m->envelope, m->id);
 	return m;

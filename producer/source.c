@@ -36,6 +36,7 @@ void source_free(struct source *source)
 	free(source->directory);
 	free(source->name);
 	free(source->target);
+	free(source->object);
 	free(source->kept);
 	free(source->loaded);
 	free(source);

@@ -39,6 +39,8 @@ struct source {
 	char *target;      /* below processed_dir, or failed_dir when failed */
 	bool duplicate;
 	struct uuid duplicate_of;
+	struct uuid replay_of; /* nil: it is loaded for the first time */
+	char *object;      /* its name in the object store; NULL: not there */
 
 	/* not stored */
 	bool resumed;      /* claimed by an earlier process */

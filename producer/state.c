@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_VERSION 3
+#define STATE_VERSION 4
 
 struct state {
 	struct sqlite *db;
@@ -65,11 +65,20 @@ static const char second[] =
 	"pragma user_version = 2;"
 	"commit;";
 
+/* 4: what is loaded again, and what the object store keeps. */
+static const char fourth[] =
+	"begin;"
+	"alter table source add column replay_of text;"
+	"alter table source add column object text;"
+	"pragma user_version = 4;"
+	"commit;";
+
 static const char columns[] =
 	"id, drop_id, pipeline, dataset, directory, name, device, inode, size,"
 	" mtime_ns, claimed_us, sha256, chunk_records, chunk_bytes,"
 	" max_record_bytes, reader_version, offset, records, lines, chunks,"
-	" rejects, resync, state, failed, target, duplicate_of, records_at";
+	" rejects, resync, state, failed, target, duplicate_of, records_at,"
+	" replay_of, object";
 
 static const char *const state_names[] = {
 	[SOURCE_CLAIMED] = "claimed",
@@ -145,9 +154,10 @@ static bool make_schema(struct state *state, const char *file, struct err *err)
 	if ((version < 1 && !sqlite_run(state->db, schema, err)) ||
 		(version < 2 && !sqlite_run(state->db, second, err)))
 		return false;
-	return version >= 3 ||
-		(sqlite_run(state->db, api_state_schema, err) &&
-			sqlite_run(state->db, "pragma user_version = 3", err));
+	if (version < 3 && !(sqlite_run(state->db, api_state_schema, err) &&
+		sqlite_run(state->db, "pragma user_version = 3", err)))
+		return false;
+	return version >= 4 || sqlite_run(state->db, fourth, err);
 }
 
 struct state *state_open(const char *file, struct err *err)
@@ -200,7 +210,7 @@ static bool check_version(struct state *state, const char *file,
 
 	if (!one_int(state, "pragma user_version", &version, err))
 		return false;
-	return version == STATE_VERSION || version == STATE_VERSION - 1 ||
+	return version == STATE_VERSION ||
 		err_stop(err, EXIT_IO, "%s was written by another version of "
 			"Sluice (%" PRId64 ", this one reads %d)", file,
 			version, STATE_VERSION);
@@ -339,6 +349,7 @@ static void put_facts(struct binder *b, const struct source *source)
 	put_text(b, state_names[source->state]);
 	put_int(b, source->failed);
 	put_path(b, source->target);
+	put_text(b, source->object);
 	put_int(b, clock_wall_us());
 }
 
@@ -354,13 +365,13 @@ bool state_add(struct state *state, const struct source *source,
 {
 	struct binder b = bind(state,
 		"insert into source (device, inode, size, mtime_ns, sha256,"
-		" state, failed, target, changed_us,"
+		" state, failed, target, object, changed_us,"
 		" offset, records, lines, chunks, rejects, resync,"
 		" drop_id, pipeline, dataset, directory, name, claimed_us,"
 		" chunk_records, chunk_bytes, max_record_bytes,"
-		" reader_version, records_at, duplicate_of) values (?, ?, ?, ?,"
-		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, ?, ?)",
+		" reader_version, records_at, replay_of, duplicate_of) values"
+		" (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		err);
 
 	put_facts(&b, source);
@@ -376,6 +387,10 @@ bool state_add(struct state *state, const struct source *source,
 	put_uint(&b, source->limits.max_record_bytes);
 	put_uint(&b, source->reader_version);
 	put_text(&b, source->limits.records);
+	if (uuid_is_nil(&source->replay_of))
+		put_text(&b, NULL);
+	else
+		put_uuid(&b, &source->replay_of);
 	if (source->duplicate)
 		put_uuid(&b, &source->duplicate_of);
 	return put_done(&b);
@@ -387,7 +402,8 @@ bool state_update(struct state *state, const struct source *source,
 	struct binder b = bind(state,
 		"update source set device = ?, inode = ?, size = ?,"
 		" mtime_ns = ?, sha256 = ?, state = ?, failed = ?,"
-		" target = ?, changed_us = ? where drop_id = ?", err);
+		" target = ?, object = ?, changed_us = ? where drop_id = ?",
+		err);
 
 	put_facts(&b, source);
 	put_uuid(&b, &source->drop);
@@ -532,6 +548,8 @@ static void get_source(struct row *row, struct source *source)
 	source->target = get_bytes(row);
 	source->duplicate = get_uuid(row, &source->duplicate_of);
 	get_pointer(row, source->limits.records);
+	(void)get_uuid(row, &source->replay_of);
+	source->object = get_bytes(row);
 }
 
 /* Steps once: *source stays NULL at the end. */

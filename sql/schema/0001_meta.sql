@@ -46,6 +46,8 @@ create table meta.source (
 		and manifest_rejects = reader_rejects))
 );
 create index source_name on meta.source (name);
+create index source_replay on meta.source (replay_of)
+	where replay_of is not null;
 create index source_to_collapse on meta.source (completed_at)
 	where not collapsed and kind <> 'foreign' and completed_at is not null;
 create index source_incomplete on meta.source (first_seen)

@@ -41,6 +41,7 @@ struct call {
 
 static const struct call known[] = {
 	{ "close", SYS_close }, { "connect", SYS_connect },
+	{ "copy_file_range", SYS_copy_file_range },
 	{ "fcntl", SYS_fcntl }, { "fdatasync", SYS_fdatasync },
 	{ "flock", SYS_flock }, { "fsync", SYS_fsync },
 	{ "ftruncate", SYS_ftruncate }, { "futex", SYS_futex },
@@ -51,7 +52,8 @@ static const struct call known[] = {
 	{ "ppoll", SYS_ppoll }, { "pread64", SYS_pread64 },
 	{ "pwrite64", SYS_pwrite64 }, { "read", SYS_read },
 	{ "readv", SYS_readv }, { "recvfrom", SYS_recvfrom },
-	{ "recvmsg", SYS_recvmsg }, { "renameat2", SYS_renameat2 },
+	{ "recvmsg", SYS_recvmsg }, { "renameat", SYS_renameat },
+	{ "renameat2", SYS_renameat2 },
 	{ "sendmsg", SYS_sendmsg }, { "sendto", SYS_sendto },
 	{ "unlinkat", SYS_unlinkat }, { "write", SYS_write },
 	{ "writev", SYS_writev },

@@ -120,6 +120,7 @@ static void check_same(const struct envelope *got, const struct envelope *want)
 	CU_ASSERT_EQUAL(got->replay, want->replay);
 	check_same_bytes(got->source, want->source);
 	CU_ASSERT_EQUAL(got->claimed_us, want->claimed_us);
+	CU_ASSERT_TRUE(uuid_equal(&got->replay_of, &want->replay_of));
 	CU_ASSERT_EQUAL(got->first_record, want->first_record);
 	CU_ASSERT_EQUAL(got->first_line, want->first_line);
 	CU_ASSERT_EQUAL(got->records, want->records);
@@ -161,11 +162,13 @@ static void check_round_trip(struct envelope want, const char *type,
 
 static void each_kind_round_trips(void)
 {
-	struct envelope far = manifest();
+	struct envelope far = manifest(), again = chunk();
 
 	check_round_trip(chunk(), "chunk", DROP ":0-20");
 	check_round_trip(reject(), "reject", DROP ":20-30");
 	check_round_trip(manifest(), "manifest", DROP ":30-30");
+	again.replay_of.bytes[15] = 7;
+	check_round_trip(again, "chunk", DROP ":0-20");
 	far.lo = far.hi = far.size = INT64_MAX;
 	far.failed = false;
 	check_round_trip(far, "manifest",

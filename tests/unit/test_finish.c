@@ -27,8 +27,8 @@ static void setup(void)
 	(void)snprintf(processed, sizeof(processed), "%s/processed", dir);
 	(void)snprintf(failed, sizeof(failed), "%s/failed", dir);
 	(void)snprintf(path, sizeof(path), "%s/raw", dir);
-	dirs = (struct finish_dirs){ place_root(path, &err), processed,
-		failed };
+	dirs = (struct finish_dirs){ .root = place_root(path, &err),
+		.processed_dir = processed, .failed_dir = failed };
 	CU_ASSERT_TRUE(place_make(dirs.root, "o/sub", &err));
 	CU_ASSERT_TRUE(place_make(dirs.root, "o/.claimed", &err));
 	(void)snprintf(path, sizeof(path), "%s/state.db", dir);

@@ -61,6 +61,7 @@ static struct source *make(uint8_t number)
 	s->claimed_us = 5;
 	s->limits = (struct reader_limits){ 6, 7, 8, "/a~1b" };
 	s->reader_version = 9;
+	memset(s->replay_of.bytes, number + 1, sizeof(s->replay_of.bytes));
 	s->position = (struct reader_position){ .offset = 10, .records = 11,
 		.lines = 12, .chunks = 13, .rejects = 14,
 		.resync = UINT64_MAX - 1 };
@@ -108,6 +109,9 @@ static void check_same(const struct source *a, const struct source *b)
 	CU_ASSERT_EQUAL(a->state, b->state);
 	CU_ASSERT_EQUAL(a->failed, b->failed);
 	CU_ASSERT_EQUAL(a->duplicate, b->duplicate);
+	CU_ASSERT_TRUE(uuid_equal(&a->replay_of, &b->replay_of));
+	CU_ASSERT_STRING_EQUAL(a->object != NULL ? a->object : "",
+		b->object != NULL ? b->object : "");
 }
 
 static void all_of_a_claim_survives(void)
@@ -144,6 +148,7 @@ static void progress_survives(void)
 	s->failed = true;
 	s->inode = 4242;
 	s->target = strdup("o/rgs/2026-11-22/\xfe");
+	s->object = strdup("events/orgs/a.json");
 	CU_ASSERT_TRUE(state_update(state, s, &err));
 	reopen();
 	got = get(1);
@@ -327,6 +332,8 @@ static void older_file_is_brought_up_to_date(void)
 	db = sqlite_open_file(file, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(db);
 	CU_ASSERT_TRUE(sqlite_run(db, "alter table source drop column records_at;"
+		"alter table source drop column replay_of;"
+		"alter table source drop column object;"
 		"pragma user_version = 1", &err));
 	sqlite_close_file(db);
 	CU_ASSERT_PTR_NULL(state_look(file, &err));

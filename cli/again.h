@@ -1,0 +1,45 @@
+/* again.h - sources that are to be loaded again: where their bytes are, and
+ * how they get to the producer. */
+#ifndef SLUICE_AGAIN_H
+#define SLUICE_AGAIN_H
+
+#include "common/object_store.h"
+#include "common/pipeline.h"
+#include "producer/replay_order.h"
+
+/* One source of meta.source. */
+struct again_source {
+	int64_t id;
+	struct replay_order order;
+	const struct dataset *dataset;
+	char *sha256;      /* of the file; NULL: not known */
+	int64_t bytes;     /* as it lies there */
+	int64_t claimed_us; /* of the first that had the bytes */
+	char *path;        /* its file; NULL: in the object store */
+};
+void again_source_clear(struct again_source *source);
+
+/* Where bytes may be: folders, and an object store that is opened when it is
+ * needed first. */
+struct again_places {
+	const struct config *config;
+	struct object_store *store;
+	bool no_store; /* it could not be opened */
+	/* objects of the day that was looked at last */
+	struct buf prefix;
+	struct object_name *objects;
+	size_t count, room;
+	char **names;
+};
+void again_places_clear(struct again_places *places);
+
+/* Fills path or order.object, and bytes. ERR_REJECT: the bytes are nowhere. */
+bool again_find(struct again_places *places, struct again_source *source,
+	struct err *err) MUST_CHECK;
+
+/* Hands all of them over to the producer, or none: copies their bytes, checked
+ * against what was loaded, and makes the orders durable in one step. */
+bool again_stage(struct again_places *places, struct again_source *sources,
+	size_t count, struct err *err) MUST_CHECK;
+
+#endif
