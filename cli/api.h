@@ -27,6 +27,9 @@ bool api_facts_gather(const struct config *config,
 	const struct pipeline_set *set, struct api_facts **facts,
 	size_t *count, struct err *why, struct err *err) MUST_CHECK;
 void api_facts_free(struct api_facts *facts, size_t count);
+/* Frees those that have no schedule and never ran; how many are left, in
+ * front. */
+size_t api_facts_used(struct api_facts *facts, size_t count);
 /* A table of all; of one all there is. */
 bool api_facts_print(const struct api_facts *facts, size_t count,
 	struct err *err) MUST_CHECK;

@@ -114,13 +114,33 @@ bool api_facts_gather(const struct config *config,
 	return true;
 }
 
+static void clear(struct api_facts *facts)
+{
+	api_row_clear(&facts->row);
+	api_intent_clear(&facts->intent);
+}
+
 void api_facts_free(struct api_facts *facts, size_t count)
 {
-	for (size_t i = 0; facts != NULL && i < count; i++) {
-		api_row_clear(&facts[i].row);
-		api_intent_clear(&facts[i].intent);
-	}
+	for (size_t i = 0; facts != NULL && i < count; i++)
+		clear(&facts[i]);
 	free(facts);
+}
+
+size_t api_facts_used(struct api_facts *facts, size_t count)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct pipeline_api *api = facts[i].dataset->api;
+
+		if (api->every_secs > 0 || api->cron != NULL ||
+			facts[i].row.run > 0)
+			facts[left++] = facts[i];
+		else
+			clear(&facts[i]);
+	}
+	return left;
 }
 
 /* -- showing --------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* cmd_status.c - `sluice status`: everything at a glance. */
+#include "cli/api.h"
 #include "cli/args.h"
 #include "cli/output.h"
 #include "cli/status.h"
@@ -211,6 +212,12 @@ static bool show(struct status *status, struct err *err)
 	if (!show_datasets(status, err))
 		return false;
 	output_line("%s", "");
+	if (status->endpoint_count > 0) {
+		if (!api_facts_print(status->endpoints,
+			    status->endpoint_count, err))
+			return false;
+		output_line("%s", "");
+	}
 	if (status->load == NULL) /* the last that was asked for */
 		return true;
 	output_line("sources     %" PRId64 " complete, %" PRId64 " arriving",
@@ -357,7 +364,7 @@ static bool print_json(struct status *status, struct err *err)
 {
 	struct json *root = json_object();
 	const bool asked = status->load != NULL;
-	struct json *object;
+	struct json *object, *array;
 	char now[CLOCK_TEXT];
 
 	clock_format_us(clock_wall_us(), now);
@@ -373,6 +380,9 @@ static bool print_json(struct status *status, struct err *err)
 	}
 	put_queues(json_put_array(root, "queues"), status);
 	put_datasets(json_put_array(root, "datasets"), status);
+	array = json_put_array(root, "endpoints");
+	for (size_t i = 0; i < status->endpoint_count; i++)
+		api_facts_json(&status->endpoints[i], json_add_object(array));
 	object = json_put_object(root, "sources");
 	json_put_int(object, "waiting", status_waiting(status));
 	json_put_int(object, "claimed", status_claimed(status));
@@ -427,6 +437,9 @@ const struct cmd cmd_status = {
 "             taken (ignored), files claimed by the producer; rows of master\n"
 "             and delta as the loads counted them (what was removed since is\n"
 "             not seen); keys of records that no column takes\n"
+"  endpoints  HTTP APIs that have a schedule or were asked: last check, last\n"
+"             change, next run, calls left today, records, errors, the last\n"
+"             error (see `sluice help api`)\n"
 "  sources    complete: every record accounted for; arriving: chunks or the\n"
 "             manifest are still to come\n"
 "  records    loaded in the last minute and the last ten\n"
@@ -442,7 +455,8 @@ const struct cmd cmd_status = {
 "consumer {http, answers, ready, reasons[]};\n"
 "queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
 "{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
-"master_rows, delta_rows, unknown_keys}; sources {waiting,\n"
+"master_rows, delta_rows, unknown_keys}; endpoints[] as `sluice --json api\n"
+"list` has them; sources {waiting,\n"
 "claimed, arriving, complete}; lag {oldest_claimed_seconds,\n"
 "oldest_arriving_seconds}; records {last_minute, last_10_minutes}; rejects\n"
 "{total, last_hour {CODE: n}}; stale_models[] {model, error};\n"

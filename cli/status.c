@@ -1,5 +1,6 @@
 /* status.c - what is there and how it goes: gathered once, shown twice. */
 #include "cli/status.h"
+#include "cli/api.h"
 #include "cli/connect.h"
 #include "common/clock.h"
 
@@ -318,12 +319,27 @@ static void ask_database(const struct config *config, struct status *status)
 
 /* -- all of it --------------------------------------------------- */
 
+/* What the state file does not tell is shown as not known. */
+static bool list_endpoints(const struct config *config, struct status *status,
+	struct err *err)
+{
+	struct err why = { 0 };
+
+	if (!api_facts_gather(config, &status->set, &status->endpoints,
+		    &status->endpoint_count, &why, err))
+		return false;
+	status->endpoint_count = api_facts_used(status->endpoints,
+		status->endpoint_count);
+	return true;
+}
+
 bool status_gather(const struct config *config, struct status *status,
 	struct err *err)
 {
 	*status = (struct status){ 0 };
 	if (!pipeline_set_read(config->pipelines_dir, &status->set, err) ||
 		!list_datasets(config, status, err) ||
+		!list_endpoints(config, status, err) ||
 		(config->broker && !list_queues(status, err)))
 		return false;
 	find_oldest_claim(status);
@@ -340,6 +356,7 @@ bool status_gather(const struct config *config, struct status *status,
 
 void status_clear(struct status *status)
 {
+	api_facts_free(status->endpoints, status->endpoint_count);
 	db_result_free(status->reject_codes);
 	db_result_free(status->stale);
 	db_result_free(status->failing);

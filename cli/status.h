@@ -41,6 +41,8 @@ struct status_daemon {
 	struct err err;  /* why it is not known */
 };
 
+struct api_facts;
+
 struct status {
 	struct pipeline_set set;
 	struct status_server database;
@@ -51,6 +53,8 @@ struct status {
 	size_t queue_count;
 	struct status_dataset *datasets;
 	size_t dataset_count;
+	struct api_facts *endpoints; /* those that have a schedule or ran */
+	size_t endpoint_count;
 	int64_t arriving, complete;  /* sources */
 	int64_t arriving_secs;       /* age of the oldest that arrives */
 	int64_t claimed_secs;        /* age of the oldest claim; -1: none */
