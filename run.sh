@@ -9,6 +9,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$ROOT/deploy/place.sh"
 # shellcheck source=deploy/deploy.sh
 . "$ROOT/deploy/deploy.sh"
+# shellcheck source=deploy/demo.sh
+. "$ROOT/deploy/demo.sh"
 # shellcheck source=deploy/docker.sh
 . "$ROOT/deploy/docker.sh"
 # shellcheck source=deploy/backup.sh
@@ -42,6 +44,8 @@ usage() {
 	  sluice ARGS...    the operator's program (./run.sh sluice help)
 	  prove [ARGS]      kill everything while files drop, on servers of its
 	                    own (./run.sh prove --help)
+	  demo-api          the pipelines github and crm from a server on loopback
+	                    that plays their APIs, through RabbitMQ to the models
 	  test              build and run all tests
 	END
 	[ ! -e "$ROOT/bench/run.sh" ] ||
@@ -263,6 +267,11 @@ main() {
 		on_site drop "$@"
 		;;
 	psql | sluice) on_site "$verb" "$@" ;;
+	demo-api)
+		options "" "$@"
+		choose_way native
+		verb_demo_api
+		;;
 	logs)
 		options "" "$@"
 		on_site logs

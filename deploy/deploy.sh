@@ -300,7 +300,8 @@ verb_destroy() {
 	fi
 	remove_linked "$ROOT/var" "$VAR"
 	remove_raw
-	remove_reports
+	remove_made "$ROOT/output" "$OUT" reports
+	remove_made "$ROOT/object_store" "$OBJECTS" "answers of APIs"
 	rm -rf -- "$STORE/app"
 	rmdir -- "$STORE" /var/lib/sluice 2>/dev/null || true
 	say "destroyed: nothing of it runs, var/ is gone"
@@ -337,12 +338,13 @@ remove_raw() {
 	fi
 }
 
-remove_reports() {
-	[ -d "$OUT" ] || { rm -f -- "$ROOT/output"; return; }
-	if [ "$YES" = yes ] || [ -z "$(ls -A -- "$OUT")" ]; then
-		remove_linked "$ROOT/output" "$OUT"
+# A folder of what the daemons made, unless there is something in it.
+remove_made() { # PATH TARGET WHAT
+	[ -d "$2" ] || { rm -f -- "$1"; return; }
+	if [ "$YES" = yes ] || [ -z "$(ls -A -- "$2")" ]; then
+		remove_linked "$1" "$2"
 	else
-		say "kept: $OUT holds reports (--yes removes them too)"
+		say "kept: $2 holds $3 (--yes removes them too)"
 	fi
 }
 

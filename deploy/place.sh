@@ -20,6 +20,7 @@ place_find() {
 	VAR=$(realpath -m -- "$ROOT/var")
 	RAW=$(realpath -m -- "$ROOT/raw_data")
 	OUT=$(realpath -m -- "$ROOT/output")
+	OBJECTS=$(dirname -- "$RAW")/object_store # where the default leads
 	STORE=/var/lib/sluice/$(path_hash "$ROOT")
 	APP=$STORE/app BIN=$STORE/app/bin
 	[ -d "$APP" ] || APP=$ROOT BIN=$RELEASE/bin
@@ -45,6 +46,7 @@ place_make() {
 	fi
 	make_folder 0755 "$VAR"
 	make_folder 0755 "$OUT"
+	make_folder 0755 "$OBJECTS"
 	make_raw
 }
 

@@ -22,6 +22,7 @@ wrong deploy --fast
 wrong --deploy deploy-rabbitmq
 wrong destroy --no-sample
 wrong deploy-sqlite
+wrong demo-api github
 wrong scale
 wrong scale consumer=two --native
 wrong deploy-rabbitmq --docker --native now
@@ -29,7 +30,7 @@ wrong ''
 
 check "help is no error" "$(code_of "$run" help)" 0
 for verb in deploy 'destroy,' deploy-rabbitmq status console psql drop logs scale \
-	sluice test help; do
+	sluice demo-api test help; do
 	check_true "help names $verb" grep -qE "^  $verb " "$work/said"
 done
 check "help goes to stdout" "$("$run" help 2>/dev/null | head -n 1)" \
