@@ -2,35 +2,44 @@
 # growth.sh - what an event costs to load, with models, when the master holds
 # more and more of them already.
 #
-# usage: ./run.sh bench growth [--steps "0 1 5 10"] [--records N]
+# usage: ./run.sh bench growth [--steps "0 1 5 10"] [--records N] [--rounds N]
 #   --steps    millions of rows in the master at which to measure
-#   --records  events in each measurement (default 500,000)
-# Prints for each step microseconds an event: of processor in the database, the
-# median by the clock of the loads (50,000 events each), and the models' part of
-# that; and each over the first step's.
+#   --records  events in each measurement (default 200,000)
+#   --rounds   measurements at each step (default 3)
+# Each measurement is followed by one into an empty database, for what the
+# machine does besides must not look like growth. Prints medians for each step:
+# microseconds of processor an event in the database session, by the clock, and
+# of that the models'; with each its ratio to the empty database's.
 . "$(dirname "$0")/lib.sh"
 
-steps="0 1 5 10" records=500000 seed=1
+steps="0 1 5 10" records=200000 rounds=3 files=0
 while [ $# -gt 0 ]; do
 	case $1 in
 	--steps) steps=$2; shift ;;
 	--records) records=$2; shift ;;
+	--rounds) rounds=$2; shift ;;
 	*) bench_usage ;;
 	esac
 	shift
 done
 
-# Every file has events that were never there: a seed of its own. Sets cpu_ms.
+# use DATABASE
+use() {
+	export SLUICE_DATABASE_NAME=$1
+	owner_url=$(setting database_owner_url)
+}
+
+# Events that were never there: seeds far apart give nothing twice. Sets cpu_ms.
 load() { # RECORDS
 	local pid now
-	"$bin/gen_events" "$1" "$seed" 0 >"$work/events.json"
-	seed=$((seed + 1))
+	files=$((files + 1))
+	"$bin/gen_events" "$1" $((files << 40)) 0 >"$work/events.json"
 	"$bin/sluice" load --dataset events.events --file "$work/events.json" \
 		>/dev/null 2>&1 &
 	pid=$!
 	cpu_ms=0
 	while kill -0 "$pid" 2>/dev/null; do
-		now=$(session_cpu_ms growth) && cpu_ms=${now:-$cpu_ms}
+		now=$(session_cpu_ms "$SLUICE_DATABASE_NAME") && cpu_ms=${now:-$cpu_ms}
 		sleep 0.1
 	done
 	wait "$pid"
@@ -49,33 +58,61 @@ models_us() {
 	q 'select sum(refresh_us) from meta.model'
 }
 
-# Sets numbers: processor, clock, models.
+# Prints processor, clock, models: microseconds an event of one load.
 measure() {
-	local last before
+	local last before cpu_ms
 	last=$(q 'select coalesce(max(load_id), 0) from meta.load')
 	before=$(models_us)
 	load "$records"
-	read -ra numbers < <(q "select round($cpu_ms * 1000.0 / $records, 2),
-			round((percentile_cont(0.5) within group (
-				order by extract(epoch from committed_at - started_at)
-				* 1000000 / records))::numeric, 2),
+	q "select round($cpu_ms * 1000.0 / $records, 2),
+			round(sum(extract(epoch from committed_at - started_at))
+				* 1000000 / $records, 2),
 			round(($(models_us) - $before)::numeric / $records, 2)
-		from meta.load where load_id > $last and records > 0")
+		from meta.load where load_id > $last"
+}
+
+# median FIELD FILE
+median() {
+	cut -d' ' -f"$1" "$2" | sort -n | awk '{ v[NR] = $1 }
+		END { print v[int((NR + 1) / 2)] }'
+}
+
+# One of the large, one of a copy of the empty, and so on.
+step() { # MILLIONS
+	local n field empty
+	use growth
+	fill_to $(($1 * 1000000))
+	: >"$work/large"
+	: >"$work/empty"
+	for ((n = 1; n <= rounds; n++)); do
+		empty=empty_$1_$n
+		use growth
+		measure >>"$work/large"
+		psql_at "$owner_url" -c "create database $empty template nothing" >/dev/null
+		use "$empty"
+		measure >>"$work/empty"
+		gone "$empty"
+	done
+	printf '%12d' $(($1 * 1000000))
+	for field in 1 2 3; do
+		printf '%s %s\n' "$(median $field "$work/large")" \
+			"$(median $field "$work/empty")" |
+			awk '{ printf " %10.2f (%5.2f)", $1, $1 / $2 }'
+	done
+	printf '\n'
 }
 
 main() {
-	local step cpu_ms numbers first=()
+	local millions
 	bench_begin --no-broker
-	fresh growth
-	printf '%12s %26s %16s %16s\n' 'master rows' 'us an event: processor' \
-		clock 'of it models'
-	for step in $steps; do
-		fill_to $((step * 1000000))
-		measure
-		[ ${#first[@]} -gt 0 ] || first=("${numbers[@]}")
-		printf '%s\n' "$((step * 1000000)) ${numbers[*]} ${first[*]}" |
-			awk '{ printf "%12d %18.2f (%5.2f) %8.2f (%5.2f) %8.2f (%5.2f)\n",
-				$1, $2, $2 / $5, $3, $3 / $6, $4, $4 / $7 }'
+	fresh nothing
+	psql_at "$(setting database_owner_url)" \
+		-c 'create database growth template nothing' >/dev/null
+	mkdir -p "$SLUICE_RAW_DIR"
+	printf '%12s %18s %18s %18s\n' 'master rows' 'us, processor' 'us, clock' \
+		'us, models'
+	for millions in $steps; do
+		step "$millions"
 	done
 }
 
