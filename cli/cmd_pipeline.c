@@ -3,6 +3,7 @@
 #include "cli/output.h"
 #include "common/pipeline.h"
 #include "consumer/models.h"
+#include "consumer/reports.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +23,27 @@ static void say_fine(const struct pipeline *pipeline)
 	buf_clear(&shown);
 }
 
-/* The whole set: files, what they share, and their models. */
+/* The files that reports name. */
+static bool check_reports(const struct pipeline *pipeline,
+	const char *models_dir, struct err *err)
+{
+	struct buf query = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < pipeline->report_count; i++) {
+		const struct pipeline_report *report = &pipeline->reports[i];
+
+		buf_clear(&query);
+		ok = report->query == NULL ||
+			report_query(pipeline, report, models_dir,
+				SQL_POSTGRES, &query, err) ||
+			err_wrap(err, "%s:%d", pipeline->file, report->line);
+	}
+	buf_clear(&query);
+	return ok;
+}
+
+/* The whole set: files, what they share, their models and reports. */
 static bool check_set(const struct config *config, struct err *err)
 {
 	struct pipeline_set set = { 0 };
@@ -33,6 +54,8 @@ static bool check_set(const struct config *config, struct err *err)
 		models = models_read(config->models_dir, &set, err);
 		ok = models != NULL;
 	}
+	for (size_t i = 0; ok && i < set.count; i++)
+		ok = check_reports(&set.pipelines[i], config->models_dir, err);
 	for (size_t i = 0; ok && i < set.count; i++)
 		say_fine(&set.pipelines[i]);
 	models_free(models);

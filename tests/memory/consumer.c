@@ -6,7 +6,9 @@
 #include "consumer/derive.h"
 #include "consumer/held.h"
 #include "consumer/models.h"
+#include "consumer/notice.h"
 #include "consumer/plan.h"
+#include "consumer/sheet.h"
 #include "consumer/sqltext.h"
 #include "consumer/tables.h"
 #include "memory.h"
@@ -298,6 +300,69 @@ static bool do_derive(struct err *err)
 	return ok;
 }
 
+static bool read_listeners(struct listeners *listeners, struct err *err)
+{
+	static const char text[] =
+		"ops: { webhook_file: hook, token_file: token, form: slack,"
+		" events: [load, test], pipelines: [events] }\n"
+		"mail: { smtp: \"smtp://h\", from: a@b.c, to: [d@e.f, g@h.i],"
+		" user: u, password_file: p, cacert: c }\n";
+	struct doc *map = doc_parse(text, sizeof(text) - 1, "s.yaml", err);
+	const bool ok = map != NULL &&
+		listeners_read(map, "s.yaml", "/etc", listeners, err);
+
+	doc_free(map);
+	return ok;
+}
+
+static bool do_notice(struct err *err)
+{
+	static const struct notice notice = {
+		.key = "01234567-89ab-cdef-0123-456789abcdef",
+		.event = "test", .pipeline = "p", .first_at = "a",
+		.last_at = "b", .database = "d", .times = 3,
+		.items = "[\"one\", \"two <&>\"]",
+	};
+	struct listeners listeners = { 0 };
+	struct buf text = { 0 };
+	bool ok;
+
+	ok = read_listeners(&listeners, err) &&
+		notice_body(&notice, false, &text, err) &&
+		notice_body(&notice, true, &text, err) &&
+		notice_mail(&notice, listener_find(&listeners, "mail"), 0,
+			&text, err);
+	if (ok)
+		memory_note(text.data, text.len);
+	buf_clear(&text);
+	listeners_clear(&listeners);
+	return ok;
+}
+
+static bool do_sheet(struct err *err)
+{
+	static const char *const names[] = { "x", "y" };
+	static const struct sheet_cell cells[] = { { "a", 1 }, { "7", 1 } };
+	static char x[] = "x", y[] = "y", name[] = "n.html";
+	const struct pipeline_report report = { .format = REPORT_HTML,
+		.name = name, .file = name, .chart_x = x, .chart_y = y };
+	FILE *file = fopen("/dev/null", "w");
+	struct sheet sheet = { .file = NULL };
+	bool ok;
+
+	if (file == NULL)
+		return err_memory(err);
+	ok = sheet_begin(&sheet, &report, file, names, 2, err);
+	if (ok) {
+		sheet_row(&sheet, cells);
+		sheet_end(&sheet, 1);
+		memory_note(&sheet.points[0].value, sizeof(double));
+	}
+	sheet_clear(&sheet);
+	(void)fclose(file);
+	return ok;
+}
+
 const struct operation consumer_operations[] = {
 	{ "tables", do_tables },
 	{ "models", do_models },
@@ -309,5 +374,7 @@ const struct operation consumer_operations[] = {
 	{ "work", do_work },
 	{ "held", do_held },
 	{ "derive", do_derive },
+	{ "notice", do_notice },
+	{ "sheet", do_sheet },
 	{ NULL, NULL },
 };

@@ -159,6 +159,10 @@ printf x >"$work/out"
 check "a report that cannot be written is told" \
 	"$("$bin/sluice" report run sales.csv >"$work/run.log" 2>&1; echo $?)" 1
 check_has "with the reason" "$(cat "$work/run.log")" "$work/out"
+mv "$work/models/shop/reports/shops.sql" "$work/shops.sql"
+check_has "a query that is not there is found by the check" \
+	"$("$bin/sluice" pipeline check 2>&1 || true)" "reports/shops.sql: No such file"
+mv "$work/shops.sql" "$work/models/shop/reports/shops.sql"
 check "no such report: usage" \
 	"$("$bin/sluice" report run nothing >/dev/null 2>&1; echo $?)" 64
 check_invariants
