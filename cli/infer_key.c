@@ -298,6 +298,18 @@ static void say_found(struct search *search)
 	say_alone(search);
 }
 
+/* Records that have a key in the column; "" is one for text only. */
+static uint64_t keyed(const struct infer *infer,
+	const struct infer_column *column)
+{
+	const struct sample_field *field =
+		&infer->sample->fields[column->field];
+
+	return sample_values(field) - field->counts[SHAPE_UNSTORABLE] -
+		(column->type == COLUMN_TEXT ? 0 :
+			field->counts[SHAPE_EMPTY]);
+}
+
 /* The column that is there most often. */
 static size_t most_present(const struct infer *infer)
 {
@@ -306,16 +318,14 @@ static size_t most_present(const struct infer *infer)
 
 	for (size_t i = 0; i < infer->count; i++) {
 		const struct infer_column *column = &infer->columns[i];
-		const struct sample_field *field =
-			&infer->sample->fields[column->field];
 
 		if (column->type != COLUMN_JSON &&
 			column->type != COLUMN_DOUBLE &&
 			column->type != COLUMN_BOOLEAN &&
 			(column->type != COLUMN_TEXT ||
 				column->max_length > 0) &&
-			sample_values(field) > most) {
-			most = sample_values(field);
+			keyed(infer, column) > most) {
+			most = keyed(infer, column);
 			best = i;
 		}
 	}
@@ -335,8 +345,7 @@ static bool make_do(struct search *search, struct err *err)
 			"text, a number or a time: nothing could be their key");
 	infer->keys[0] = best;
 	infer->key_count = 1;
-	without = sample->records -
-		sample_values(&sample->fields[infer->columns[best].field]);
+	without = sample->records - keyed(infer, &infer->columns[best]);
 	if (without > 0)
 		(void)snprintf(infer->key_note, sizeof(infer->key_note),
 			"nothing is in every record: %" PRIu64 " of %" PRIu64
@@ -352,8 +361,11 @@ static bool make_do(struct search *search, struct err *err)
 static void mark_keys(struct infer *infer)
 {
 	for (size_t i = 0; i < infer->key_count; i++) {
-		infer->columns[infer->keys[i]].required = true;
-		infer->columns[infer->keys[i]].empty_as_null = false;
+		struct infer_column *column = &infer->columns[infer->keys[i]];
+
+		column->required = true;
+		if (column->type == COLUMN_TEXT)
+			column->empty_as_null = false;
 	}
 }
 

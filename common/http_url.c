@@ -66,7 +66,7 @@ bool http_url_read(const char *text, bool plain_http, struct http_url *url,
 	struct err *err)
 {
 	CURLU *handle = curl_url();
-	struct parts parts = { NULL };
+	struct parts parts = { .host = NULL };
 	bool ok;
 
 	*url = (struct http_url){ .loopback = false };

@@ -72,7 +72,7 @@ void api_login_clear(struct api_login *login)
 	free(login->header_name);
 	free(login->query_name);
 	free(login->user);
-	*login = (struct api_login){ NULL };
+	*login = (struct api_login){ .header_name = NULL };
 }
 
 void api_token_clear(struct api_token *token)

@@ -60,7 +60,7 @@ static bool may_be_refused(const struct infer *infer,
 		if (strcmp(fault->code, always[i]) == 0)
 			return true;
 	return fault->column != NULL && fault->column->key &&
-		field->lacking.line != 0 &&
+		(field->lacking.line != 0 || field->counts[SHAPE_EMPTY] > 0) &&
 		(strcmp(fault->code, "missing") == 0 ||
 			strcmp(fault->code, "null") == 0);
 }
