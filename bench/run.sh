@@ -85,7 +85,56 @@ main() {
 	row "producer peak memory, MiB" "${producer_mib[@]}"
 	row "consumer peak memory, MiB" "${consumer_mib[@]}"
 	idle
+	one_file
 	[ "$big" = no ] || big_file
+}
+
+# one SQLite file: the load beside a program that does nothing but insert and
+# upsert the same rows with the same pragmas, without models, in turns
+one_file() {
+	local n limits=() loads=() bares=() mib=() out
+	stop_daemons
+	for n in $(seq "$rounds"); do
+		rm -f "$work"/lite.db* "$work"/bare.db* "$work"/none.db*
+		limits+=("$("$bin/bare_lite" "$work/events.json" "$work/bare.db" |
+			cut -d' ' -f3)")
+		out=$(into_sqlite events "$work/lite.db")
+		loads+=("${out% *}")
+		mib+=("${out#* }")
+		out=$(into_sqlite bare "$work/none.db")
+		bares+=("${out% *}")
+	done
+	row "into SQLite, with models, records/s" "${loads[@]}"
+	row "into SQLite, without models, records/s" "${bares[@]}"
+	row "limit: insert + upsert alone, records/s" "${limits[@]}"
+	row "peak memory of the load, MiB" "${mib[@]}"
+	printf 'share of the limit: %s %% with models, %s %% without\n' \
+		"$(share "${loads[*]}" "${limits[*]}")" "$(share "${bares[*]}" "${limits[*]}")"
+}
+
+# into_sqlite PIPELINE FILE: records/s, peak MiB
+into_sqlite() {
+	"$bin/sluice" --json load "$1" --dataset events --file "$work/events.json" \
+		--to "sqlite:$2" >"$work/lite.json" 2>/dev/null &
+	local pid=$! peak=0 now
+	while kill -0 "$pid" 2>/dev/null; do
+		now=$(peak_mib "$pid" 2>/dev/null) && [ -n "$now" ] && peak=$now
+		sleep 0.2
+	done
+	wait "$pid"
+	printf '%s %s\n' "$(jq -r '(.records * 1000 / .ms) | floor' "$work/lite.json")" "$peak"
+}
+
+# share RATES LIMITS: medians, in percent
+share() {
+	awk -v a="$1" -v b="$2" 'function median(text, v, n, i, j, t) {
+			n = split(text, v, " ")
+			for (i = 1; i < n; i++)
+				for (j = i + 1; j <= n; j++)
+					if (v[j] < v[i]) { t = v[i]; v[i] = v[j]; v[j] = t }
+			return v[int((n + 1) / 2)]
+		}
+		BEGIN { printf "%.0f", 100 * median(a) / median(b) }'
 }
 
 # idle cost and the latency of one dropped file, on daemons with nothing to do

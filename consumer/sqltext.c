@@ -432,7 +432,7 @@ bool sql_rename(const char *sql, size_t len,
 				"a quote or a comment never ends");
 		if (window[2].start == NULL || window[0].start == NULL ||
 			!sql_is_symbol(&window[1], '.') ||
-			sql_is_symbol(&window[0], '.'))
+			window[0].start < sql + in.done)
 			continue;
 		if (!rename_one(&in, window, more, err))
 			return false;
