@@ -69,7 +69,8 @@ restore() { # FILE
 	backup_site
 	[ -f "$1" ] || die 74 "no file $1"
 	may_replace
-	as_superuser psql -Xq -d postgres -c 'drop database if exists sluice_restored' \
+	as_superuser psql -Xq -d postgres -c 'set client_min_messages = warning' \
+		-c 'drop database if exists sluice_restored' \
 		-c 'create database sluice_restored owner sluice_owner'
 	as_superuser pg_restore --exit-on-error -d sluice_restored <"$1" || {
 		as_superuser psql -Xq -d postgres -c 'drop database sluice_restored'

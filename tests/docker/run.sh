@@ -72,7 +72,8 @@ stop_engine() {
 clean_up() {
 	local code=$?
 	[ ! -x "$clone/run.sh" ] ||
-		(cd "$clone" && ./run.sh destroy-rabbitmq --docker --yes >/dev/null 2>&1) || true
+		(cd "$clone" && [ -e var ] &&
+			./run.sh destroy-rabbitmq --docker --yes >/dev/null 2>&1) || true
 	stop_engine
 	rm -rf --one-file-system "$work" 2>/dev/null || true
 	exit $code
@@ -114,7 +115,7 @@ unfinished() {
 # Nothing lost, nothing doubled: each record of each file is in the delta once.
 invariant() {
 	ask "select (select count(*) from raw.events_delta) =
-		(select sum(records - coalesce(rejects, 0)) from meta.source) and
+		(select sum(records - rejected) from meta.source) and
 		(select count(*) from raw.events_delta) =
 		(select count(distinct (_source, _offset)) from raw.events_delta)"
 }
@@ -231,7 +232,8 @@ fi
 command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ||
 	skip "no compose is installed"
 git clone -q "$TOP" "$clone"
-cmake --build "$TOP/build/dev" --target gen_events >/dev/null
+(cd "$TOP" && cmake --preset dev >/dev/null &&
+	cmake --build build/dev --target gen_events >/dev/null)
 ln -s "$TOP/build/dev/bin/gen_events" "$work/gen"
 test_deploy
 test_again
