@@ -10,19 +10,19 @@ scenario_undo() {
 	api_stop
 }
 
-there=0  # records the server has
+held=0  # records the server has
 deaths=0
 
 # All that the server has is in the delta.
 all_there() {
-	ask 'select count(*) >= '"$there"' from raw.crash_items_delta;'
+	ask 'select count(*) >= '"$held"' from raw.crash_items_delta;'
 	[ "$answer" = t ]
 }
 
 # One death while ten pages of ten are fetched, then a clean end.
 die_at() { # SPEC N
 	api_tell POST 'grow?by=100' >/dev/null
-	there=$((there + 100))
+	held=$((held + 100))
 	start_dying sluice-producer "$1" "$2"
 	until_gone_or all_there || true
 	! end_dying || deaths=$((deaths + 1))
@@ -31,7 +31,7 @@ die_at() { # SPEC N
 	producer_stop
 	ask 'select count(*) || $$ $$ || count(distinct id) || $$ $$ || max(id)
 		from raw.crash_items_delta;'
-	[ "$answer" = "$there $there $there" ] || bad="$bad count: $answer of $there"
+	[ "$answer" = "$held $held $held" ] || bad="$bad count: $answer of $held"
 	check "death at $1 number $2: each page once" "$bad" ""
 }
 
