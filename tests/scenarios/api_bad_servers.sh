@@ -164,6 +164,7 @@ eventually "what does not is rejected, by its column" \
 # -- storms
 api_rules '/gen/page status=500 times=4'
 check_has "a storm passes" "$(run storm)" "5 records"
+eventually "its records came" "select count(*) from raw.bad_storm" 5
 check "that nothing is asked of the host for a while was said" \
 	"$(grep -c circuit_open "$work/producer.log" | sed 's/^[1-9]$/yes/')" yes
 
@@ -172,5 +173,7 @@ check "the producer has seen it all" "$(kill -0 "$pid" && echo lives)" lives
 check "the log was not flooded" \
 	"$([ "$(wc -l <"$work/producer.log")" -lt 150 ] && echo fine || wc -l <"$work/producer.log")" fine
 check "the secret is nowhere" "$(grep -rlF "$secret" "$work" | grep -vx "$work/token")" ""
+eventually "all is complete" \
+	"select count(*) from meta.source where completed_at is null" 0
 check_invariants
 scenario_end
