@@ -322,7 +322,8 @@ static bool note_value(struct sample *sample, const char *text, size_t node_at,
 		return false;
 	shape = storable ? shape_of(node->type, data, len) : SHAPE_UNSTORABLE;
 	note_shape(sample, field, shape);
-	if (node->type == JSON_STRING && storable)
+	if (storable && shape != SHAPE_NULL && shape != SHAPE_ARRAY &&
+		shape != SHAPE_OBJECT) /* numbers too: text may coerce */
 		note_length(sample, field, code_points(data, len));
 	if (node->type == JSON_NUMBER)
 		judge_number(field, data, len);

@@ -64,7 +64,7 @@ struct sample_field {
 	uint64_t last;    /* the latest of them, from 1 */
 	struct sample_place first_at;
 	struct sample_place lacking; /* first record without it, or null */
-	size_t longest;   /* text: characters */
+	size_t longest;   /* scalar: characters, as text has them */
 	struct sample_place longest_at;
 	bool of_objects;  /* an array that begins with an object */
 	bool exact;       /* a number that a double does not give back */

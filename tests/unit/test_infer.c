@@ -131,6 +131,8 @@ static void the_narrowest_type_that_fits_all_is_taken(void)
 		{ "1 \"x\" true", "type: text, max_length: 50, required: true, "
 			"coerce: true }  # mixed: 1 boolean, 1 whole number, 1 "
 			"text" },
+		{ "\"x\" 123456789012345678901234567890",
+			"type: text, max_length: 100, required: true, coerce" },
 		{ "true \"false\"", "type: boolean, required: true, coerce" },
 		{ "1 [1]", "type: json, required: true }  # mixed" },
 		{ "[1] []", "type: json, required: true }\n" },
