@@ -97,6 +97,7 @@ check "the next run asks for what is newer" \
 		'add | map(.commit.committer.date) | max | fromdate - 86400 | todate | gsub(":"; "%3A")')"
 check "what the server says is unchanged stays" "$(run github.commits)" \
 	"3 requests, 3 pages (3 unchanged), 0 records"
+eventually "only the first page came again" "$complete_sources" 9
 check "it said 304" "$(api_count '' 304)" 5
 check "so does what is the same byte for byte" "$(run crm.customers)" \
 	"1 request, 1 page (1 unchanged), 0 records"
