@@ -336,28 +336,27 @@ static bool add_newest_order(const struct fill *fill, struct buf *sql,
 			buf_add_str(sql, " nulls last, ", err));
 }
 
-/* The master's claim is looked up only when it decides. */
-#define CLAIM_WINS(order, offset_wins)                                    \
+/* The claims are looked up only when they decide. */
+#define CLAIM_WINS(later, earlier, offset_wins)                           \
 	"case when excluded._source = t._source\n"                        \
 	"\t\tthen " offset_wins "\n"                                      \
-	"\t\telse (select (n.claimed_at, n.drop_id)"                      \
-	" " order " (o.claimed_at, o.drop_id)\n"                          \
-	"\t\t\tfrom meta.source n, meta.source o\n"                       \
-	"\t\t\twhere n.source_id = excluded._source\n"                    \
-	"\t\t\tand o.source_id = t._source) end"
+	"\t\telse meta.claimed_after(" later "._source, "                 \
+	earlier "._source) end"
+#define LATER_WINS(offset_wins) CLAIM_WINS("excluded", "t", offset_wins)
+#define EARLIER_WINS(offset_wins) CLAIM_WINS("t", "excluded", offset_wins)
 
 /* Of several values in one record the first wins. */
 static const char *claim_wins(const struct dataset *dataset)
 {
 	static const char *const conditions[2][2] = {
 		[WINS_LAST] = {
-			CLAIM_WINS(">", "excluded._offset > t._offset"),
-			CLAIM_WINS(">", "(excluded._offset, t._item)"
+			LATER_WINS("excluded._offset > t._offset"),
+			LATER_WINS("(excluded._offset, t._item)"
 					" > (t._offset, excluded._item)"),
 		},
 		[WINS_FIRST] = {
-			CLAIM_WINS("<", "excluded._offset < t._offset"),
-			CLAIM_WINS("<", "(excluded._offset, excluded._item)"
+			EARLIER_WINS("excluded._offset < t._offset"),
+			EARLIER_WINS("(excluded._offset, excluded._item)"
 					" < (t._offset, t._item)"),
 		},
 	};

@@ -531,6 +531,20 @@ begin
 end
 $$;
 
+-- Whether source a was claimed after source b. A load that waited for a row of
+-- another one has to know that one's source: a subselect of its own looks at
+-- what was committed when it began, a volatile function at what is by now.
+create function meta.claimed_after(a bigint, b bigint)
+returns boolean
+language plpgsql
+as $$
+begin
+	return (select (n.claimed_at, n.drop_id) > (o.claimed_at, o.drop_id)
+		from meta.source n, meta.source o
+		where n.source_id = a and o.source_id = b);
+end
+$$;
+
 -- Keeps loads away from the relations until the transaction ends, so that a
 -- model can be built from them. The loader has not the rights to lock a delta
 -- itself.
@@ -661,6 +675,8 @@ grant execute on function meta.delta_partition(text, date),
 	meta.delta_due(text, integer, bigint), meta.delta_hold(text, date),
 	meta.delta_drop(text, date), meta.models_stale(text[], text), meta.models_lock(text[])
 	to sluice_loader;
+grant execute on function meta.claimed_after(bigint, bigint)
+	to sluice_loader, sluice_reader;
 
 -- The reader sees everything but the bytes of rejects and foreign messages.
 grant usage on schema meta, raw, modelled to sluice_reader;

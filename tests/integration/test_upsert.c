@@ -3,6 +3,7 @@
 #include "tests/integration/database.h"
 
 #include <CUnit/CUnit.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,9 +262,99 @@ static void what_says_the_same_moves_only_its_place(void)
 	orgs = NULL;
 }
 
+/* A load of a source that nobody has seen before. */
+struct late {
+	struct db *db;
+	int hour; /* of its claim */
+	bool ok;
+};
+
+static bool load_late(const struct late *late, struct err *err)
+{
+	char select[128];
+
+	(void)snprintf(select, sizeof(select), "select 'k', 'hour %d', "
+		"null::timestamp, new_source(%d), 0::bigint", late->hour,
+		late->hour);
+	return test_load_open(&base, late->db, base.models, orgs, select, err);
+}
+
+static void *commit_late(void *arg)
+{
+	struct late *late = arg;
+	struct err err = { 0 };
+
+	late->ok = load_late(late, &err) && db_commit(late->db, &err);
+	return NULL;
+}
+
+/* Only sessions of the same role see what the loaders wait for. */
+static void wait_until_one_waits(void)
+{
+	struct db *db = test_database_session(&base, &base.config.loader);
+	bool waits = false;
+
+	for (int i = 0; !waits && i < 1000; i++) {
+		waits = test_number(db, "select count(*) from "
+			"pg_stat_activity where datname = current_database() "
+			"and wait_event_type = 'Lock'") > 0;
+		test_exec(db, "select pg_sleep(0.01)");
+	}
+	CU_ASSERT_TRUE(waits);
+	db_close(db);
+}
+
+/* The second comes to the row while the first still holds it, and knows
+ * nothing of the first one's source before that commits. */
+static void check_two(const struct dataset *dataset, int first, int second)
+{
+	struct late one = { .db = base.loader, .hour = first };
+	struct late two = { .hour = second,
+		.db = test_database_session(&base, &base.config.loader) };
+	struct err err = { 0 };
+	pthread_t thread;
+	char want[16];
+
+	orgs = dataset;
+	test_exec(base.owner, "truncate raw.orgs, raw.orgs_delta");
+	CU_ASSERT_TRUE_FATAL(models_session(base.models, two.db, &err));
+	CU_ASSERT_TRUE_FATAL(load_late(&one, &err));
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, commit_late, &two),
+		0);
+	wait_until_one_waits();
+	CU_ASSERT_TRUE(db_commit(one.db, &err));
+	(void)pthread_join(thread, NULL);
+	CU_ASSERT_TRUE(two.ok);
+	(void)snprintf(want, sizeof(want), "hour %d",
+		(dataset->wins == WINS_FIRST) == (first < second) ? first :
+								    second);
+	CU_ASSERT_STRING_EQUAL(test_value(base.loader,
+		"select organization_name from raw.orgs"), want);
+	db_close(two.db);
+}
+
+static void loads_at_once_end_in_the_same_row(void)
+{
+	set_up();
+	test_exec(base.owner, "create function new_source(hour integer)\n"
+		"returns bigint language sql as $$\n"
+		"\tinsert into meta.source (drop_id, pipeline, dataset, kind,\n"
+		"\t\tname, claimed_at)\n"
+		"\tvalues (gen_random_uuid(), 'events', 'orgs', 'file', 'y',\n"
+		"\t\ttimestamptz '2024-02-01 00:00Z' + hour * interval '1 h')\n"
+		"\treturning source_id $$");
+	for (int wins = WINS_LAST; wins <= WINS_FIRST; wins++) {
+		check_two(&both[wins], 1, 2);
+		check_two(&both[wins], 4, 3);
+	}
+	orgs = &both[WINS_LAST];
+}
+
 CU_TestInfo upsert_tests[] = {
 	{ "any order of arrival ends in the same row",
 		any_order_ends_in_the_same_row },
+	{ "loads at once end in the same row",
+		loads_at_once_end_in_the_same_row },
 	{ "a master that lost the winner is behind",
 		a_master_that_lost_the_winner_is_behind },
 	{ "a version that says the same moves only the row's place",
