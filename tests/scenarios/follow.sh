@@ -61,6 +61,11 @@ event slow1 >&7
 event part >"$events/half.json.part"
 event quick >"$events/sub/quick.json"
 eventually "a file that was closed, in a folder below" "$delta" 73
+# A link makes no event of its own: who tells of it has scanned.
+ln "$events/sub/quick.json" "$events/scanned.txt"
+said scanned.txt
+rm "$events/scanned.txt"
+check "a scan takes no file that is open" "$(q "$delta")" 73
 event slow2 >&7
 exec 7>&-
 eventually "one that is being written is not touched until it is closed" \
