@@ -298,13 +298,17 @@ verb_destroy() {
 		say "stopped; $VAR is kept for the next deployment"
 		return
 	fi
+	remove_data
+	say "destroyed: nothing of it runs, var/ is gone"
+}
+
+remove_data() {
 	remove_linked "$ROOT/var" "$VAR"
 	remove_raw
 	remove_made "$ROOT/output" "$OUT" reports
 	remove_made "$ROOT/object_store" "$OBJECTS" "answers of APIs"
 	rm -rf -- "$STORE/app"
 	rmdir -- "$STORE" /var/lib/sluice 2>/dev/null || true
-	say "destroyed: nothing of it runs, var/ is gone"
 }
 
 stop_folder() { # DIR

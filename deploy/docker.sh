@@ -135,7 +135,8 @@ docker_settings() {
 		env_line SLUICE_BROKER "$(has_broker)"
 		env_line SLUICE_HOME "$ROOT"
 		env_line SLUICE_DATA "$RAW"
-		env_line SLUICE_OUTPUT "$OUTPUT"
+		env_line SLUICE_OUTPUT "$OUT"
+		env_line SLUICE_OBJECTS "$OBJECTS"
 		env_line SLUICE_SECRETS "$VAR/secrets"
 		env_line SLUICE_DATABASE_PORT "$database"
 		env_line SLUICE_BROKER_PORT "$broker"
@@ -201,8 +202,6 @@ docker_deploy() {
 	choose_user "$VAR"
 	place_make
 	[ ! -e "$VAR/docker.env" ] || ! service_healthy cli || ran=yes
-	OUTPUT=$(realpath -m -- "$ROOT/output")
-	make_folder 2775 "$OUTPUT"
 	docker_secrets
 	docker_settings
 	rm -f -- "$VAR/docker.down"
@@ -387,8 +386,6 @@ docker_destroy() {
 		say "destroyed; the volumes and $VAR/secrets are kept for the next deployment"
 		return
 	fi
-	remove_linked "$ROOT/var" "$VAR"
-	remove_raw
-	rmdir -- "$ROOT/output" "$STORE" /var/lib/sluice 2>/dev/null || true
+	remove_data
 	say "destroyed: no container, network, volume or image of it is left"
 }
