@@ -172,8 +172,8 @@ count_report() { # FILE CTEST'S CODE
 	if [ $passed -le 0 ] || { [ "$2" != 0 ] && [ "$failed" = 0 ]; }; then
 		failed=$((failed + 1))
 	fi
-	[ $skipped = 0 ] || skipped_note=", $skipped skipped"
-	say "$passed passed, $failed failed${skipped_note:-}"
+	[ $skipped = 0 ] || say "$skipped skipped"
+	say "$passed passed, $failed failed"
 	[ "$failed" = 0 ] || exit 1
 }
 
