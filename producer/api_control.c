@@ -65,12 +65,21 @@ static int open_folder(const char *state_file, struct sockaddr_un *address,
 
 /* -- the daemon's side ---------------------------------------------------------- */
 
+/* The socket's file takes its mode from the socket as it is when it is bound
+ * (Linux). The umask would be that of all threads: folders that another one
+ * makes meanwhile could not be entered. */
+static bool bind_private(int fd, const struct sockaddr_un *address)
+{
+	return fchmod(fd, 0600) == 0 &&
+		bind(fd, (const struct sockaddr *)address,
+			sizeof(*address)) == 0;
+}
+
 static bool listen_at(struct api_control *control, const char *state_file,
 	struct err *err)
 {
 	struct sockaddr_un address;
 	const int folder = open_folder(state_file, &address, err);
-	const mode_t mask = umask(0177);
 	bool ok = folder >= 0;
 
 	control->listener = socket(AF_UNIX,
@@ -78,14 +87,11 @@ static bool listen_at(struct api_control *control, const char *state_file,
 	if (ok) {
 		(void)unlink(address.sun_path); /* an earlier process's */
 		ok = (control->listener >= 0 &&
-			     bind(control->listener,
-				     (const struct sockaddr *)&address,
-				     sizeof(address)) == 0 &&
+			     bind_private(control->listener, &address) &&
 			     listen(control->listener, GUESTS_MAX) == 0) ||
 			err_errno(err, ERR_REJECT, "listen at %s.control",
 				state_file);
 	}
-	(void)umask(mask);
 	if (folder >= 0)
 		close(folder);
 	return ok;

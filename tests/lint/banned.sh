@@ -24,6 +24,7 @@ report "banned call" < <(matching "($CALLS)[ 	]*\\(")
 report "no typedef of a struct" < <(matching 'typedef[ 	]+(struct|union)')
 report "no code that is switched off" < <(matching '#[ 	]*if[ 	]+0')
 stripped=$(code "${ours[@]}")
+report "the umask is that of all threads" < <(matching 'umask[ 	]*\(')
 report "only main.c ends the program" < <(matching '_?exit[ 	]*\(' |
 	grep -vE '^[a-z]+/main\.c	' || true)
 finish ${#files[@]}

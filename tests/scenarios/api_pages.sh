@@ -111,6 +111,8 @@ api_rules "/gen/page?who=bearer auth=bearer:$API_BEARER" \
 producer_start
 consumer_start
 until_true test -S "$work/state/producer.db.control"
+check "only its own user talks to the producer" \
+	"$(stat -c %a "$work/state/producer.db.control")" 600
 
 # -- shapes --------------------------------------------------------------------
 
