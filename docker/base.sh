@@ -11,10 +11,11 @@ debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 || {
 }
 root=$work/root
 # security updates, and what later packages need not bring along
+archive=$(awk '$1 == "deb" { print $2; exit }' "$root/etc/apt/sources.list")
 cat >"$root/etc/apt/sources.list" <<-END
-	deb http://deb.debian.org/debian bookworm main
-	deb http://deb.debian.org/debian bookworm-updates main
-	deb http://deb.debian.org/debian-security bookworm-security main
+	deb $archive bookworm main
+	deb $archive bookworm-updates main
+	deb ${archive%/debian*}/debian-security bookworm-security main
 END
 cat >"$root/etc/dpkg/dpkg.cfg.d/sluice-slim" <<-END
 	path-exclude /usr/share/doc/*
