@@ -452,7 +452,7 @@ const struct cmd cmd_status = {
 "\n"
 "--json: time; database and broker {reachable, address, version, error}\n"
 "(broker is null where the settings say there is none); producer and\n"
-"consumer {http, answers, ready, reasons[]};\n"
+"consumer {http, answers, ready, reasons[], notes[]};\n"
 "queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
 "{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
 "master_rows, delta_rows, unknown_keys}; endpoints[] as `sluice --json api\n"

@@ -33,9 +33,36 @@ static char *next_line(char **rest)
 	return line;
 }
 
-void status_show_daemon(const char *name, struct status_daemon *daemon)
+/* What a line is: a note, without its first word; else what keeps the daemon
+ * from its work; NULL: nothing that is to be shown. */
+static const char *reading_of(const char *line, bool ready, bool *is_note)
+{
+	static const char note[] = "note: ";
+
+	*is_note = strncmp(line, note, sizeof(note) - 1) == 0;
+	if (*is_note)
+		return line + sizeof(note) - 1;
+	return ready ? NULL : line;
+}
+
+static void show_lines(struct status_daemon *daemon, struct buf *shown)
 {
 	char *rest = daemon->text.data, *line;
+
+	while (daemon->there && (line = next_line(&rest)) != NULL) {
+		bool is_note;
+		const char *says = reading_of(line, daemon->ready, &is_note);
+
+		if (says != NULL)
+			(void)printf("            %s%s%s\n",
+				output_paint(is_note ? PAINT_YELLOW : PAINT_RED),
+				output_escape(shown, says),
+				output_paint(PAINT_NONE));
+	}
+}
+
+void status_show_daemon(const char *name, struct status_daemon *daemon)
+{
 	struct buf shown = { 0 };
 
 	(void)printf("%-11s ", name);
@@ -43,16 +70,10 @@ void status_show_daemon(const char *name, struct status_daemon *daemon)
 		(void)printf("%snot known: %s%s\n", output_paint(PAINT_YELLOW),
 			output_escape(&shown, daemon->err.text),
 			output_paint(PAINT_NONE));
-	else if (daemon->ready)
-		(void)printf("ready at %s\n",
-			output_escape(&shown, daemon->address));
 	else
-		(void)printf("waits, at %s\n",
+		(void)printf("%s at %s\n", daemon->ready ? "ready" : "waits,",
 			output_escape(&shown, daemon->address));
-	while (daemon->there && !daemon->ready &&
-		(line = next_line(&rest)) != NULL)
-		(void)printf("            %s%s%s\n", output_paint(PAINT_RED),
-			output_escape(&shown, line), output_paint(PAINT_NONE));
+	show_lines(daemon, &shown);
 	buf_clear(&shown);
 }
 
@@ -61,13 +82,18 @@ void status_put_daemon(struct json *root, const char *name,
 {
 	struct json *object = json_put_object(root, name);
 	char *rest = daemon->text.data, *line;
-	struct json *reasons;
+	struct json *reasons, *notes;
 
 	json_put_text(object, "http", daemon->address);
 	json_put_bool(object, "answers", daemon->there);
 	json_put_bool(object, "ready", daemon->ready);
 	reasons = json_put_array(object, "reasons");
-	while (daemon->there && !daemon->ready &&
-		(line = next_line(&rest)) != NULL)
-		json_add_text(reasons, line);
+	notes = json_put_array(object, "notes");
+	while (daemon->there && (line = next_line(&rest)) != NULL) {
+		bool is_note;
+		const char *says = reading_of(line, daemon->ready, &is_note);
+
+		if (says != NULL)
+			json_add_text(is_note ? notes : reasons, says);
+	}
 }

@@ -10,6 +10,7 @@ struct part {
 	char name[128]; /* "": free */
 	char why[256];
 	int64_t since_ms;
+	bool works;
 };
 
 static struct {
@@ -46,19 +47,30 @@ static struct part *find(const char *name, bool make)
 	return make ? free_one : NULL;
 }
 
-void health_down(const char *name, const char *why)
+static void put(const char *name, const char *why, bool works)
 {
 	struct part *part;
 
 	enter();
 	part = find(name, true);
 	if (part != NULL) {
-		if (part->name[0] == '\0')
+		if (part->name[0] == '\0' || part->works != works)
 			part->since_ms = clock_now_ms();
+		part->works = works;
 		(void)snprintf(part->name, sizeof(part->name), "%s", name);
 		(void)snprintf(part->why, sizeof(part->why), "%s", why);
 	}
 	leave();
+}
+
+void health_down(const char *name, const char *why)
+{
+	put(name, why, false);
+}
+
+void health_note(const char *name, const char *text)
+{
+	put(name, text, true);
 }
 
 void health_up(const char *name)
@@ -72,6 +84,18 @@ void health_up(const char *name)
 	leave();
 }
 
+static bool add_line(const struct part *part, struct buf *text)
+{
+	const long long ms = (long long)(clock_now_ms() - part->since_ms);
+	struct err err = { 0 };
+
+	if (part->works)
+		return buf_printf(text, &err, "note: %s: %s\n", part->name,
+			part->why);
+	return buf_printf(text, &err, "%s: %s (for %lld s)\n", part->name,
+		part->why, ms / 1000);
+}
+
 bool health_ready(struct buf *text)
 {
 	bool ready = true;
@@ -79,15 +103,12 @@ bool health_ready(struct buf *text)
 	enter();
 	for (size_t i = 0; i < HEALTH_PARTS; i++) {
 		const struct part *part = &health.parts[i];
-		struct err err = { 0 };
 
 		if (part->name[0] == '\0')
 			continue;
-		ready = false;
-		if (text != NULL && !buf_printf(text, &err,
-			"%s: %s (for %lld s)\n", part->name, part->why,
-			(long long)(clock_now_ms() - part->since_ms) / 1000))
-			break;
+		ready = ready && part->works;
+		if (text != NULL && !add_line(part, text))
+			text = NULL;
 	}
 	leave();
 	return ready;

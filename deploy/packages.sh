@@ -22,7 +22,7 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libssl-dev libcunit1-dev libmicrohttpd-dev)
 RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
-TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2)
+TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs)
 
 # -- what is missing -----------------------------------------------------------
 

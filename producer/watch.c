@@ -92,6 +92,7 @@ static bool scan_all(struct watch *watch, struct err *err)
 	for (size_t i = 0; ok && i < watch->folder_count; i++)
 		ok = watch_scan_dataset(watch, i, err);
 	watch_drop_stale(watch);
+	watch_tell_reach(watch);
 	if (!watch->options.only_folders)
 		watch_scan_strays(watch);
 	watch->first = watch->first && overflowed(watch);

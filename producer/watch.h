@@ -67,6 +67,9 @@ uint32_t watch_scans(const struct watch *watch);
 /* False for names of files that are being written (a leading dot; ~ .tmp
  * .part .swp at the end). */
 bool watch_name_taken(const char *name) MUST_CHECK;
+/* The name of a file system of this type (statfs) that others write behind
+ * this kernel's back, static; NULL: it is not known as one. */
+const char *watch_shared(uint32_t type);
 /* The records of an inotify read one by one: *at starts at 0; false at the
  * end or when the rest is no whole record. Pure. */
 struct watch_event {

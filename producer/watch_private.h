@@ -15,6 +15,7 @@ struct watched {
 	size_t folder;
 	char *path; /* relative to raw_dir */
 	uint32_t scan;
+	const char *shared; /* the file system, when others write it, too */
 };
 
 struct folder {
@@ -39,6 +40,7 @@ struct watch {
 	uint64_t complaints[WATCH_COMPLAINTS]; /* hashes; 0: empty */
 	size_t complaint_count;
 	struct log_repeat no_root, no_watch;
+	const char *told;      /* of which file system it was said */
 	struct stat leave[2];  /* processed_dir and failed_dir */
 };
 
@@ -72,5 +74,12 @@ struct watched *watch_find(struct watch *watch, int wd);
 void watch_forget(struct watch *watch, size_t at);
 /* What the scan did not come by was moved away or removed. */
 void watch_drop_stale(struct watch *watch);
+
+/* -- watch_reach.c: where inotify does not see all ----------------------- */
+
+/* watch_shared for an open folder. */
+const char *watch_shared_fd(int fd);
+/* In the log and to who asks for health, when it changed. */
+void watch_tell_reach(struct watch *watch);
 
 #endif

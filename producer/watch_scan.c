@@ -73,10 +73,12 @@ static bool watch_folder_fd(struct watch *watch, size_t folder, int fd,
 		return true;
 	}
 	watched = watch_find(watch, wd);
-	if (watched == NULL)
+	if (watched == NULL) {
 		watched = add_watched(watch, wd, err);
-	if (watched == NULL)
-		return false;
+		if (watched == NULL)
+			return false;
+		watched->shared = watch_shared_fd(fd);
+	}
 	if (watched->path == NULL || strcmp(watched->path, path) != 0) {
 		free(watched->path);
 		watched->path = strdup(path);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # hostile_mounts.sh - a file system mounted over a watched folder, of which
 # inotify says nothing, and taken away again; an overlay whose upper layer is
-# written to from outside: what is dropped there loads, and is moved away across
-# file systems.
+# written to from outside; a mount of FUSE that is written behind: what is dropped
+# there loads, and is moved away across file systems.
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ] || ! unshare -m true 2>/dev/null; then
@@ -44,6 +44,32 @@ if mount -t overlay none "$folder" -o \
 		"$complete_sources" 4
 	until_true test ! -e "$folder/behind.json"
 	umount -l "$folder"
+fi
+# a mount whose files somebody else writes, as the host of a container may
+if command -v bindfs >/dev/null && [ -w /dev/fuse ]; then
+	mkdir "$work/elsewhere" "$work/mounted"
+	[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/elsewhere"
+fi
+if [ -d "$work/elsewhere" ] && bindfs "$work/elsewhere" "$work/mounted"; then
+	mount --bind "$work/mounted" "$folder"
+	files=$((files + 1))
+	until_true grep -q 'event=inotify_short path=events on=fuse' "$work/producer.log"
+	check_has "status says that inotify falls short" \
+		"$("$bin/sluice" status)" \
+		"inotify: events is on fuse: what is dropped from elsewhere is found by the rescan, every 1 s"
+	check "which is no reason not to be ready" "$("$bin/sluice" --json status |
+		jq -c '[.producer.ready, (.producer.notes | length), .producer.reasons]')" \
+		'[true,1,[]]'
+	cp "$sample" "$work/elsewhere/.far"
+	[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/elsewhere/.far"
+	mv "$work/elsewhere/.far" "$work/elsewhere/far.json"
+	eventually "dropped behind the mount: a file loads" "$complete_sources" "$files"
+	until_true test ! -e "$work/elsewhere/far.json"
+	umount -l "$folder"
+	umount -l "$work/mounted"
+	until_true grep -q event=inotify_reaches "$work/producer.log"
+	check "unmounted: status is silent of it" \
+		"$("$bin/sluice" --json status | jq -c .producer.notes)" '[]'
 fi
 check "each file is in processed/, whole" "$(find "$work/raw/processed" -type f \
 	-exec cmp -s {} "$sample" \; -print | wc -l)" "$files"

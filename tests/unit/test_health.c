@@ -30,6 +30,22 @@ static void parts_are_down_until_they_are_up(void)
 	CU_ASSERT_TRUE(health_ready(NULL));
 }
 
+static void what_works_may_have_a_note(void)
+{
+	struct buf text = { 0 };
+
+	health_note("inotify", "short");
+	CU_ASSERT_TRUE(health_ready(&text));
+	CU_ASSERT_STRING_EQUAL(text.data, "note: inotify: short\n");
+	buf_reset(&text);
+	health_down("inotify", "gone");
+	CU_ASSERT_FALSE(health_ready(&text));
+	CU_ASSERT_STRING_EQUAL(text.data, "inotify: gone (for 0 s)\n");
+	health_up("inotify");
+	CU_ASSERT_TRUE(health_ready(NULL));
+	buf_clear(&text);
+}
+
 static void there_is_an_end_to_names(void)
 {
 	char name[32];
@@ -132,6 +148,7 @@ static void addresses_are_checked(void)
 CU_TestInfo health_tests[] = {
 	{ "parts are down until they are up",
 		parts_are_down_until_they_are_up },
+	{ "what works may have a note", what_works_may_have_a_note },
 	{ "there is an end to names", there_is_an_end_to_names },
 	{ "a probe answers", a_probe_answers },
 	{ "bad requests get an answer", bad_requests_get_an_answer },

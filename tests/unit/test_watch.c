@@ -423,6 +423,29 @@ static void any_event_bytes_are_survived(void)
 	check_events(two, sizeof(two), 0);
 }
 
+static void shared_file_systems_are_known(void)
+{
+	static const struct {
+		uint32_t type;
+		const char *want;
+	} cases[] = {
+		{ 0x65735546, "fuse" }, { 0x6969, "nfs" },
+		{ 0xff534d42, "cifs" }, { 0x01021997, "9p" },
+		{ 0xef53, NULL },     /* ext4 */
+		{ 0x794c7630, NULL }, /* overlay */
+		{ 0x01021994, NULL }, /* tmpfs */
+		{ 0, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *got = watch_shared(cases[i].type);
+
+		CU_ASSERT_EQUAL(got == NULL, cases[i].want == NULL);
+		if (got != NULL && cases[i].want != NULL)
+			CU_ASSERT_STRING_EQUAL(got, cases[i].want);
+	}
+}
+
 CU_TestInfo watch_tests[] = {
 	{ "names of unfinished files are left", unfinished_names_are_left },
 	{ "closed and renamed files come at once",
@@ -437,6 +460,7 @@ CU_TestInfo watch_tests[] = {
 	{ "another raw_dir is followed", another_raw_dir_is_followed },
 	{ "a missing raw_dir is waited for", missing_raw_dir_is_waited_for },
 	{ "a removed folder is made again", removed_folder_is_made_again },
+	{ "shared file systems are known", shared_file_systems_are_known },
 	{ "any event bytes are survived", any_event_bytes_are_survived },
 	CU_TEST_INFO_NULL,
 };
