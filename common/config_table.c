@@ -276,8 +276,8 @@ static const struct setting settings[] = {
 	{ .section = "Health",
 		.name = "producer_http", TEXT, AT(producer_http),
 		.preset = "127.0.0.1:9464",
-		.help = "ADDRESS:PORT at which the producer answers /healthz "
-			"and /readyz; empty: nowhere" },
+		.help = "ADDRESS:PORT at which the producer answers /healthz, "
+			"/readyz and /metrics; empty: nowhere" },
 	{ .name = "consumer_http", TEXT, AT(consumer_http),
 		.preset = "127.0.0.1:9465",
 		.help = "the same of the consumer" },

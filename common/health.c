@@ -1,6 +1,7 @@
 /* health.c - what keeps this process from doing its work. */
 #include "common/health.h"
 #include "common/clock.h"
+#include "common/metrics.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -112,6 +113,26 @@ bool health_ready(struct buf *text)
 	}
 	leave();
 	return ready;
+}
+
+void health_measure(void)
+{
+	bool ready = true;
+
+	metrics_forget(METRIC_TROUBLE);
+	enter();
+	for (size_t i = 0; i < HEALTH_PARTS; i++) {
+		const struct part *part = &health.parts[i];
+
+		if (part->name[0] == '\0')
+			continue;
+		ready = false;
+		metrics_set(METRIC_TROUBLE,
+			(double)(clock_now_ms() - part->since_ms) / 1000,
+			part->name, NULL);
+	}
+	leave();
+	metrics_set(METRIC_READY, ready, NULL, NULL);
 }
 
 int64_t health_uptime_secs(void)

@@ -17,6 +17,8 @@ void health_up(const char *part);
  * "part: why (for 12 s)", and "note: part: text" for each note. text may be
  * NULL; short of memory it lacks lines. */
 bool health_ready(struct buf *text);
+/* Shows all of them as metrics: METRIC_READY, METRIC_TROUBLE. */
+void health_measure(void);
 /* Seconds since the process began to count: the first call of any of these. */
 int64_t health_uptime_secs(void);
 

@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/metrics.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +22,8 @@ void log_setup(enum log_level level, enum log_format format)
 {
 	threshold = level;
 	style = format;
+	for (int i = 0; i <= (int)level; i++)
+		metrics_add(METRIC_LOG_LINES, 0, level_names[i], NULL);
 }
 
 bool log_level_parse(const char *name, enum log_level *level)
@@ -94,6 +97,7 @@ void log_write(enum log_level level, const char *event,
 
 	if (!log_enabled(level))
 		return;
+	metrics_add(METRIC_LOG_LINES, 1, level_names[level], NULL);
 	clock_format_us(clock_wall_us(), now);
 	for (size_t i = 0; ok && i < 3; i++)
 		ok = add_pair(&line, &head[i], &err);

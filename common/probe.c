@@ -4,6 +4,7 @@
 #include "common/http.h"
 #include "common/httpd.h"
 #include "common/log.h"
+#include "common/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 
 struct probe {
 	struct httpd *httpd;
+	probe_refresh *refresh;
+	void *context;
 };
 
 static bool say_ready(struct httpd_answer *answer, struct err *err)
@@ -23,25 +26,41 @@ static bool say_ready(struct httpd_answer *answer, struct err *err)
 	return true;
 }
 
+static bool say_metrics(struct probe *probe, struct httpd_answer *answer,
+	struct err *err)
+{
+	health_measure();
+	if (probe->refresh != NULL)
+		probe->refresh(probe->context);
+	answer->type = "text/plain; version=0.0.4; charset=utf-8";
+	return metrics_text(&answer->body, err);
+}
+
 static void answer(void *context, const char *path,
 	struct httpd_answer *answer)
 {
+	struct probe *probe = context;
 	struct err err = { 0 };
 	bool ok = true;
 
-	(void)context;
 	if (strcmp(path, "/healthz") == 0)
 		ok = buf_printf(&answer->body, &err, "alive for %lld s\n",
 			(long long)health_uptime_secs());
 	else if (strcmp(path, "/readyz") == 0)
 		ok = say_ready(answer, &err);
-	else
+	else if (strcmp(path, "/metrics") == 0)
+		ok = say_metrics(probe, answer, &err);
+	else {
 		answer->status = 404;
+		ok = buf_add_str(&answer->body, "not found: there are /healthz,"
+			" /readyz and /metrics\n", &err);
+	}
 	if (!ok)
 		answer->status = 500;
 }
 
-struct probe *probe_start(const char *address)
+struct probe *probe_start(const char *address, probe_refresh *refresh,
+	void *context)
 {
 	struct probe *probe;
 	struct err err = { 0 };
@@ -49,10 +68,13 @@ struct probe *probe_start(const char *address)
 	if (address == NULL || *address == '\0')
 		return NULL;
 	probe = calloc(1, sizeof(*probe));
-	if (probe == NULL)
+	if (probe == NULL) {
 		(void)err_memory(&err);
-	else
+	} else {
+		probe->refresh = refresh;
+		probe->context = context;
 		probe->httpd = httpd_start(address, answer, probe, &err);
+	}
 	if (probe == NULL || probe->httpd == NULL) {
 		log_err(LOG_WARN, "no_http_port", &err);
 		free(probe);

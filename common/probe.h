@@ -1,5 +1,5 @@
 /* probe.h - a daemon's own HTTP port: /healthz says that it is alive, /readyz
- * that it does its work (503 and reasons when not). */
+ * that it does its work (503 and reasons when not), /metrics what it counts. */
 #ifndef SLUICE_PROBE_H
 #define SLUICE_PROBE_H
 
@@ -7,9 +7,15 @@
 
 struct probe;
 
+/* Called in the port's thread before /metrics is shown, to set what nobody
+ * sets otherwise. */
+typedef void probe_refresh(void *context);
+
 /* Listens at the address; "" listens nowhere. A port that cannot be had is
- * logged and no reason to end: NULL then, too. */
-struct probe *probe_start(const char *address);
+ * logged and no reason to end: NULL then, too. refresh may be NULL; it is not
+ * called any more once probe_stop has returned. */
+struct probe *probe_start(const char *address, probe_refresh *refresh,
+	void *context);
 unsigned probe_port(const struct probe *probe);
 void probe_stop(struct probe *probe);
 

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/options.h"
 #include "common/health.h"
+#include "common/metrics.h"
 #include "common/probe.h"
 #include "consumer/intake.h"
 #include "consumer/loader.h"
@@ -66,6 +67,14 @@ static bool open_signals(int *fd, struct err *err)
 	return *fd >= 0 || err_errno(err, ERR_STOP, "signalfd");
 }
 
+static void measure(void *context)
+{
+	struct daemon *daemon = context;
+
+	metrics_set(METRIC_QUEUE_LENGTH,
+		(double)queue_len(daemon->deliveries), "deliveries", NULL);
+}
+
 static bool start(struct daemon *daemon, struct err *err)
 {
 	const struct config *config = &daemon->config;
@@ -76,13 +85,15 @@ static bool start(struct daemon *daemon, struct err *err)
 		return false;
 	health_down("database", "not connected yet");
 	health_down("broker", "not connected yet");
-	daemon->probe = probe_start(config->consumer_http);
 	plan = plan_read(config, err);
 	if (plan == NULL)
 		return false;
 	daemon->deliveries = queue_new(
 		(size_t)config->prefetch * 2 * plan->set.count,
 		(size_t)config->batch_bytes, err); /* the next batch */
+	if (daemon->deliveries != NULL)
+		daemon->probe = probe_start(config->consumer_http, measure,
+			daemon);
 	if (daemon->deliveries != NULL)
 		daemon->intake = intake_start(config, &plan->set,
 			daemon->deliveries, &daemon->fate, err);
@@ -253,6 +264,8 @@ int main(int argc, char **argv)
 		config_clear(&daemon.config);
 		return fail(&err);
 	}
+	metrics_begin(METRIC_OF_CONSUMER);
+	metrics_set(METRIC_BUILD, 1, "sluice-consumer", SLUICE_VERSION);
 	log_setup(daemon.config.log_level, daemon.config.log_format);
 	set_memory();
 	code = serve(&daemon);

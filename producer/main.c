@@ -6,6 +6,7 @@
  * claimed sources one way, reports the other. */
 #include "common/log.h"
 #include "common/health.h"
+#include "common/metrics.h"
 #include "common/options.h"
 #include "common/probe.h"
 #include "producer/api_poller.h"
@@ -60,22 +61,36 @@ static bool take_signals(struct daemon *d, struct err *err)
 		err_errno(err, ERR_STOP, "signalfd");
 }
 
+static void measure(void *context)
+{
+	struct daemon *d = context;
+
+	metrics_set(METRIC_QUEUE_LENGTH, (double)queue_len(d->claims),
+		"claims", NULL);
+	metrics_set(METRIC_QUEUE_LENGTH, (double)queue_len(d->reports),
+		"reports", NULL);
+	metrics_set(METRIC_QUEUE_LENGTH, (double)queue_len(d->spooled),
+		"spooled", NULL);
+}
+
 static bool start(struct daemon *d, struct err *err)
 {
 	const struct config *config = &d->plan->config;
 
+	metrics_begin(METRIC_OF_PRODUCER);
+	metrics_set(METRIC_BUILD, 1, "sluice-producer", SLUICE_VERSION);
 	log_setup(config->log_level, config->log_format);
 	LOG(LOG_INFO, "start", LOG_S("version", SLUICE_VERSION),
 		LOG_S("raw_dir", config->raw_dir),
 		LOG_U("datasets", d->plan->count),
 		LOG_I("pid", getpid()));
 	health_down("broker", "not connected yet");
-	d->probe = probe_start(config->producer_http);
 	d->claims = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	d->reports = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	d->spooled = queue_new(QUEUE_ITEMS, SIZE_MAX, err);
 	if (d->claims == NULL || d->reports == NULL || d->spooled == NULL)
 		return false;
+	d->probe = probe_start(config->producer_http, measure, d);
 	d->keeper = keeper_start(d->plan, d->claims, d->reports, d->spooled,
 		d->died, err);
 	if (d->keeper == NULL)
@@ -183,8 +198,8 @@ static bool stop(struct daemon *d, struct err *err)
 		queue_close(d->reports);
 	if (d->keeper != NULL)
 		ok = keeper_join(d->keeper, err) && ok;
-	drain(d);
 	probe_stop(d->probe);
+	drain(d);
 	api_poller_free(d->poller);
 	plan_release(d->plan);
 	return ok;

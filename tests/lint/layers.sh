@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The leaves of common/ know nothing but other leaves.
-LEAVES=' err buf log clock backoff hash queue units '
+LEAVES=' err buf log clock backoff hash queue units metrics metrics_private '
 
 # Which folders' headers a folder may include.
 allowed() { # FOLDER

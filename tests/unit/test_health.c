@@ -64,7 +64,7 @@ static void there_is_an_end_to_names(void)
 
 static void a_probe_answers(void)
 {
-	struct probe *probe = probe_start("127.0.0.1:0");
+	struct probe *probe = probe_start("127.0.0.1:0", NULL, NULL);
 	struct buf text = { 0 };
 	struct err err = { 0 };
 	char address[32];
@@ -120,7 +120,7 @@ static void bad_requests_get_an_answer(void)
 		{ "DELETE /healthz HTTP/1.0\r\n\r\n", " 405 " },
 		{ "GET /readyz\r\n\r\n", "" },
 	};
-	struct probe *probe = probe_start("127.0.0.1:0");
+	struct probe *probe = probe_start("127.0.0.1:0", NULL, NULL);
 	char heard[4096];
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(probe);
