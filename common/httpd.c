@@ -9,14 +9,104 @@
 #include <sys/socket.h>
 
 #define CONNECTIONS 32
+#define CONNECTIONS_MORE 16 /* until those that were cut are gone */
+#define SLOTS (CONNECTIONS + CONNECTIONS_MORE)
 #define IDLE_SECS 10
 #define CONNECTION_BYTES ((size_t)16 << 10) /* headers and all */
+
+/* A connection; the server's thread alone looks at these. */
+struct slot {
+	int fd; /* 0: free */
+	uint64_t number; /* counts up */
+	bool asked, cut;
+};
 
 struct httpd {
 	struct MHD_Daemon *daemon;
 	httpd_handler *handler;
 	void *context;
+	struct slot slots[SLOTS];
+	uint64_t connections;
 };
+
+/* -- connections -------------------------------------------------------- */
+
+static bool is_better_to_cut(const struct slot *slot, const struct slot *than)
+{
+	if (than == NULL || slot->asked != than->asked)
+		return than == NULL || !slot->asked;
+	return slot->number < than->number;
+}
+
+/* Its thread sees the end of the stream and closes it. */
+static void make_room(struct httpd *httpd)
+{
+	struct slot *worst = NULL;
+	size_t open = 0;
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *slot = &httpd->slots[i];
+
+		if (slot->fd == 0 || slot->cut)
+			continue;
+		open++;
+		if (is_better_to_cut(slot, worst))
+			worst = slot;
+	}
+	if (open < CONNECTIONS)
+		return;
+	worst->cut = true;
+	(void)shutdown(worst->fd, SHUT_RDWR);
+}
+
+static void take_slot(struct httpd *httpd, struct MHD_Connection *connection,
+	void **mine)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	make_room(httpd);
+	for (size_t i = 0; info != NULL && i < SLOTS; i++)
+		if (httpd->slots[i].fd == 0) {
+			httpd->slots[i] = (struct slot){
+				.fd = info->connect_fd,
+				.number = ++httpd->connections };
+			*mine = &httpd->slots[i];
+			return;
+		}
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection,
+	void **mine, enum MHD_ConnectionNotificationCode code)
+{
+	struct slot *slot = *mine;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		take_slot(context, connection, mine);
+	else if (slot != NULL)
+		slot->fd = 0;
+}
+
+static void set_asked(struct MHD_Connection *connection, bool asked)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct slot *slot = info != NULL ? info->socket_context : NULL;
+
+	if (slot != NULL)
+		slot->asked = asked;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection,
+	void **state, enum MHD_RequestTerminationCode code)
+{
+	(void)context;
+	(void)state;
+	(void)code;
+	set_asked(connection, false);
+}
+
+/* -- requests ----------------------------------------------------------- */
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection,
 	struct httpd_answer *answer)
@@ -31,7 +121,10 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
 		MHD_add_response_header(response, "X-Content-Type-Options",
 			"nosniff") == MHD_YES &&
 		MHD_add_response_header(response,
-			MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES)
+			MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
+		(answer->status != MHD_HTTP_METHOD_NOT_ALLOWED ||
+			MHD_add_response_header(response,
+				MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES))
 		result = MHD_queue_response(connection, answer->status,
 			response);
 	if (response != NULL)
@@ -55,12 +148,14 @@ static enum MHD_Result on_request(void *context,
 	struct httpd *httpd = context;
 	struct httpd_answer answer = { .status = MHD_HTTP_OK,
 		.type = "text/plain; charset=utf-8" };
+	struct err err = { 0 };
 	enum MHD_Result result;
 
 	(void)version;
 	(void)upload;
 	if (*state == NULL) {
 		*state = &seen;
+		set_asked(connection, true);
 		return MHD_YES;
 	}
 	if (*upload_size > 0) {
@@ -69,8 +164,10 @@ static enum MHD_Result on_request(void *context,
 	}
 	if (is_reading(method))
 		httpd->handler(httpd->context, url, &answer);
-	else
+	else if (buf_add_str(&answer.body, "GET and HEAD only\n", &err))
 		answer.status = MHD_HTTP_METHOD_NOT_ALLOWED;
+	else
+		answer.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
 	result = send_answer(connection, &answer);
 	buf_clear(&answer.body);
 	return result;
@@ -126,7 +223,9 @@ static bool listen_at(struct httpd *httpd, const struct addrinfo *at)
 
 	httpd->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request,
 		httpd, MHD_OPTION_SOCK_ADDR, at->ai_addr,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SLOTS,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
 		MHD_OPTION_END);
