@@ -3,6 +3,7 @@
  * A key is a name, or a name with .zst behind it when it is packed; a note's
  * key is the name with the note's suffix. */
 #include "common/object_store.h"
+#include "common/metrics.h"
 #include "common/object_driver.h"
 
 #include <stdlib.h>
@@ -144,6 +145,16 @@ static bool put_body(struct object_store *store, const char *name,
 	return ok;
 }
 
+static bool put_counted(struct object_store *store, const char *name,
+	const struct object_body *body, struct err *err)
+{
+	if (!put_body(store, name, body, err))
+		return false;
+	metrics_add(METRIC_OBJECTS, 1, "put", NULL);
+	metrics_add(METRIC_OBJECT_BYTES, (int64_t)body->len, NULL, NULL);
+	return true;
+}
+
 bool object_put(struct object_store *store, const char *name,
 	const void *data, size_t len, const struct object_note *note,
 	struct err *err)
@@ -152,7 +163,7 @@ bool object_put(struct object_store *store, const char *name,
 		.len = len };
 
 	return put_note(store, name, note, err) &&
-		put_body(store, name, &body, err);
+		put_counted(store, name, &body, err);
 }
 
 bool object_put_file(struct object_store *store, const char *name, int fd,
@@ -167,7 +178,7 @@ bool object_put_file(struct object_store *store, const char *name, int fd,
 		return err_set(err, ERR_REJECT, "it is no regular file");
 	body.len = (uint64_t)st.st_size;
 	return put_note(store, name, note, err) &&
-		put_body(store, name, &body, err);
+		put_counted(store, name, &body, err);
 }
 
 /* -- getting --------------------------------------------------------------- */
@@ -205,6 +216,8 @@ static bool get_object(struct object_store *store, const char *name,
 			ok = store->driver->get(store->state, key.data, sink,
 				there, err);
 	}
+	if (ok && *there)
+		metrics_add(METRIC_OBJECTS, 1, "get", NULL);
 	buf_clear(&key);
 	return ok;
 }
@@ -348,6 +361,8 @@ bool object_delete(struct object_store *store, const char *name,
 		i++)
 		ok = make_key(name, suffixes[i], &key, err) &&
 			store->driver->remove(store->state, key.data, err);
+	if (ok)
+		metrics_add(METRIC_OBJECTS, 1, "delete", NULL);
 	buf_clear(&key);
 	return ok;
 }

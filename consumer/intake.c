@@ -2,6 +2,7 @@
 #include "consumer/intake.h"
 #include "common/backoff.h"
 #include "common/health.h"
+#include "common/metrics.h"
 #include "common/broker.h"
 #include "common/clock.h"
 #include "common/mutation.h"
@@ -377,7 +378,8 @@ static bool take_delivery(struct intake *intake, struct delivery *delivery,
 		delivery_free(delivery);
 		return err_memory(err);
 	}
-	*parcel = (struct parcel){ delivery, intake->connection };
+	*parcel = (struct parcel){ delivery, intake->connection,
+		clock_now_us() };
 	if (acks_delivered(&intake->acks, delivery->tag, err) &&
 		hold(intake, parcel, err)) {
 		hand_over_held(intake);
@@ -608,6 +610,8 @@ static bool turn(struct intake *intake, struct err *err)
 	if (!send_acks(intake, err))
 		return false;
 	hand_over_held(intake);
+	metrics_set(METRIC_IN_HAND, (double)acks_open(&intake->acks), NULL,
+		NULL);
 	if (intake->held_count > 0)
 		timeout_ms = wait_for_room(intake);
 	if (timeout_ms < 0)
@@ -629,6 +633,9 @@ static bool wanted(const struct intake *intake)
 
 static void recovered(struct intake *intake)
 {
+	metrics_set(METRIC_BROKER_CONNECTED, 1, NULL, NULL);
+	if (intake->connected_ms != 0)
+		metrics_add(METRIC_BROKER_RECONNECTS, 1, NULL, NULL);
 	health_up("broker");
 	if (intake->complained || intake->connected_ms == 0)
 		LOG(LOG_INFO, "broker_connected",
@@ -685,6 +692,8 @@ static bool serve(struct intake *intake, struct err *err)
 	take_notes(intake); /* the last acknowledgements, at the end */
 	ok = ok && send_acks(intake, err);
 	atomic_store(&intake->generation, 0);
+	metrics_set(METRIC_BROKER_CONNECTED, 0, NULL, NULL);
+	metrics_set(METRIC_IN_HAND, 0, NULL, NULL);
 	broker_close(intake->broker);
 	intake->broker = NULL;
 	acks_clear(&intake->acks);

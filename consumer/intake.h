@@ -19,6 +19,7 @@ struct intake;
 struct parcel {
 	struct delivery *delivery;
 	uint64_t generation;
+	int64_t received_us; /* monotonic */
 };
 void parcel_free(struct parcel *parcel);
 

@@ -1,6 +1,8 @@
 /* load.c - one transaction: a batch of messages becomes rows, or nothing. */
 #include "consumer/step.h"
+#include "common/metrics.h"
 #include "common/mutation.h"
+#include "consumer/measure.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,12 +59,16 @@ static bool begin(struct load *load, struct err *err)
 
 static bool refresh_models(struct load *load, struct err *err)
 {
+	const int64_t started_us = clock_now_us();
 	const struct dataset *at = NULL;
 
 	if (models_refresh(load->session->plan->models, load->db,
 		load->totals.load_id, load->deltas, load->delta_count, &at,
-		err))
+		err)) {
+		metrics_took(METRIC_STAGE, clock_now_us() - started_us,
+			"models");
 		return true;
+	}
 	load_enter(load, at);
 	return false;
 }
@@ -72,6 +78,17 @@ static bool commit_claims(struct load *load, struct err *err)
 {
 	return !MUTATED(ledger_apart) ||
 		(db_commit(load->db, err) && db_begin(load->db, err));
+}
+
+static bool commit(struct load *load, struct err *err)
+{
+	const int64_t started_us = clock_now_us();
+
+	if (!db_commit(load->db, err))
+		return false;
+	metrics_took(METRIC_STAGE, clock_now_us() - started_us, "commit");
+	measure_load(load);
+	return true;
 }
 
 static bool run_steps(struct load *load, struct err *err)
@@ -90,7 +107,7 @@ static bool run_steps(struct load *load, struct err *err)
 			(MUTATED(model_skipped) ||
 				refresh_models(load, err)) &&
 			store_counters(load, err) && store_derived(load, err);
-	return ok && store_load(load, err) && db_commit(load->db, err);
+	return ok && store_load(load, err) && commit(load, err);
 }
 
 bool load_run(struct session *session, struct work **works, size_t count,
@@ -100,6 +117,7 @@ bool load_run(struct session *session, struct work **works, size_t count,
 		.sink = &postgres_sink,
 		.session = session,
 		.db = session->db,
+		.started_us = clock_now_us(),
 		.careful = careful && count == 1,
 	};
 	bool ok;
@@ -107,8 +125,10 @@ bool load_run(struct session *session, struct work **works, size_t count,
 	ok = find_rejects(session->db, works, count, err) &&
 		batch_build(&load.batch, works, count, err) &&
 		run_steps(&load, err);
-	if (!ok)
+	if (!ok) {
+		measure_failure();
 		db_rollback(session->db);
+	}
 	*totals = load.totals;
 	batch_clear(&load.batch);
 	buf_clear(&load.rejects);

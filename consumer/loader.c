@@ -1,6 +1,8 @@
 /* loader.c - makes batches of deliveries, loads them, acknowledges. */
 #include "consumer/loader_private.h"
 #include "common/clock.h"
+#include "common/metrics.h"
+#include "consumer/measure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@ void loader_use_plan(struct loader *loader, struct plan *plan)
 	loader->plan = plan;
 	held_hurry(&loader->held); /* perhaps that was the remedy */
 	loader->keep = (struct keep){ 0 };
+	measure_plan(plan);
 	LOG(LOG_INFO, "plan_changed",
 		LOG_U("pipelines", loader->plan->set.count));
 }
@@ -59,6 +62,8 @@ static bool add_pending(struct loader *loader, struct parcel *parcel,
 	struct work *work =
 		work_new(parcel->delivery, parcel->generation, err);
 
+	if (work != NULL)
+		work->received_us = parcel->received_us;
 	free(parcel);
 	if (work == NULL || !loader_add_work(loader, work, err))
 		return false;
@@ -132,6 +137,20 @@ static bool fill_pending(struct loader *loader, struct err *err)
 	return !queue_closed(loader->deliveries);
 }
 
+/* What is in hand and not committed. */
+static void measure_pending(const struct loader *loader)
+{
+	int64_t oldest_us = measure_oldest_us(loader->pending,
+		loader->pending_count, 0);
+
+	for (size_t i = 0; i < loader->held.count; i++)
+		oldest_us = measure_oldest_us(loader->held.items[i].works,
+			loader->held.items[i].count, oldest_us);
+	metrics_since(METRIC_OLDEST_UNCOMMITTED, oldest_us);
+	metrics_set(METRIC_DATASETS_WAITING, (double)loader->held.count, NULL,
+		NULL);
+}
+
 /* -- the thread ----------------------------------------------------------- */
 
 static bool load_pending(struct loader *loader, struct err *err)
@@ -139,16 +158,18 @@ static bool load_pending(struct loader *loader, struct err *err)
 	size_t n;
 
 	drop_void(loader);
+	measure_pending(loader);
 	take_plan(loader);
 	if (!loader_mind_held(loader, err))
 		return false;
 	n = batch_cut(loader->pending, loader->pending_count,
 		loader->config->batch_rows, loader->config->batch_bytes,
 		GUESSED_ROWS);
-	if (n == 0)
-		return true;
-	loader_load_some(loader, loader->pending, n);
-	drop_void(loader);
+	if (n > 0) {
+		loader_load_some(loader, loader->pending, n);
+		drop_void(loader);
+	}
+	measure_pending(loader);
 	return true;
 }
 
@@ -215,6 +236,7 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	loader->care = care;
 	loader->fate = fate;
 	make_name(loader);
+	measure_plan(plan);
 	loader->session = (struct session){ .config = config, .plan = plan,
 		.name = loader->name, .stop_fd = fate->stop_fd,
 		.watchdog = watchdog };

@@ -1,5 +1,6 @@
 /* rejects.c - refused records, kept with their reason. */
 #include "consumer/copybin.h"
+#include "consumer/measure.h"
 #include "common/mutation.h"
 #include "consumer/step.h"
 
@@ -73,6 +74,8 @@ static bool add_row(struct load *load, const struct work *work,
 		text->len - 1 - dataset_len);
 	cells[R_LOAD] = int_cell((uint64_t)load->totals.load_id);
 	tally->rejected++;
+	measure_reject(load, derived != NULL ? derived->dataset :
+		work->dataset, cells[R_CODE].v.s.data, cells[R_CODE].v.s.len);
 	return load->sink->reject(load, cells, err);
 }
 

@@ -1,6 +1,7 @@
 /* replays.c - rejects that are put through again: each resolves its row of
  * meta.reject in the transaction that loads it, or gives it a new reason. */
 #include "consumer/arrays.h"
+#include "consumer/measure.h"
 #include "consumer/step.h"
 
 #include <stdio.h>
@@ -199,6 +200,8 @@ bool refuse_again(struct load *load, const struct work *work,
 	(void)snprintf(refusal->detail, sizeof(refusal->detail), "%s",
 		reject->detail);
 	load->batch.sources[work->source].tally.rejected++;
+	measure_reject(load, work->dataset, reject->code,
+		strlen(reject->code));
 	return true;
 }
 

@@ -2,6 +2,7 @@
  * for each dataset. */
 #include "consumer/session.h"
 #include "common/login.h"
+#include "common/metrics.h"
 #include "consumer/tables.h"
 
 #include <stdio.h>
@@ -37,6 +38,14 @@ static bool check_schema(struct db *db, struct err *err)
 		(long long)version, SCHEMA_VERSION);
 }
 
+/* Another one than the first. */
+static void count_session(struct session *session)
+{
+	if (session->ever)
+		metrics_add(METRIC_DATABASE_RECONNECTS, 1, NULL, NULL);
+	session->ever = true;
+}
+
 static bool connect_db(struct session *session, struct err *err)
 {
 	const struct config *config = session->config;
@@ -61,8 +70,10 @@ bool session_ensure(struct session *session, struct err *err)
 		return true;
 	session_close(session);
 	if (connect_db(session, err) && check_schema(session->db, err) &&
-		models_session(session->plan->models, session->db, err))
+		models_session(session->plan->models, session->db, err)) {
+		count_session(session);
 		return true;
+	}
 	session_close(session);
 	return false;
 }

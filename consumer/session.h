@@ -29,6 +29,7 @@ struct session {
 	struct watchdog *watchdog; /* NULL: nobody watches */
 	const struct date_filter *filter; /* NULL: everything is meant */
 	struct db *db;         /* NULL: not connected */
+	bool ever;             /* there was one */
 	char day[CLOCK_TEXT];  /* of the partitions; "": unknown */
 	struct table *tables;
 	size_t table_count;

@@ -59,6 +59,14 @@ struct sink {
 		struct feed *feed, struct err *err);
 };
 
+/* Rejects of one kind, for the metrics. */
+#define REJECT_TALLIES 32
+struct reject_tally {
+	const struct dataset *dataset; /* NULL: there is none of the name */
+	char code[ENVELOPE_CODE_MAX + 1];
+	int64_t count;
+};
+
 struct load {
 	const struct sink *sink;
 	void *target;             /* the sink's own */
@@ -66,6 +74,9 @@ struct load {
 	struct db *db;
 	struct batch batch;
 	struct load_totals totals;
+	int64_t started_us;
+	struct reject_tally reject_tallies[REJECT_TALLIES];
+	size_t reject_tally_count;
 	bool careful;
 	struct buf rejects;       /* rows of meta.reject, as COPY wants them */
 	int64_t reject_count;

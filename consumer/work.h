@@ -21,6 +21,7 @@ enum work_kind {
 struct work {
 	struct delivery *delivery;
 	uint64_t generation; /* of the AMQP connection it came by */
+	int64_t received_us; /* monotonic; 0: not known */
 	enum work_kind kind;
 
 	struct envelope envelope; /* of ours */

@@ -406,6 +406,7 @@ bool api_reply(struct api_desk *desk, struct http_reply *reply,
 	const enum api_phase phase = e->phase;
 	bool ok = true;
 
+	api_measure_reply(e, reply);
 	api_host_hint(e->host, &hint, clock_now_ms());
 	if (api_host_done(e->host, is_well(reply), clock_now_ms()))
 		log_circuit(e->host);

@@ -78,6 +78,7 @@ struct api_desk {
 	size_t first;               /* the endpoint that is served first */
 	struct log_repeat no_store, no_state;
 	int64_t store_ms;           /* when to try the store again */
+	int64_t measure_ms;         /* when to show the metrics again */
 };
 
 /* -- api_desk.c: the endpoints of a plan --------------------------------- */
@@ -125,5 +126,12 @@ bool api_step(struct api_desk *desk, struct api_endpoint *e, int64_t *wake_ms,
 	struct err *err) MUST_CHECK;
 bool api_reply(struct api_desk *desk, struct http_reply *reply,
 	struct err *err) MUST_CHECK;
+
+/* -- api_measure.c: metrics ------------------------------------------------- */
+
+void api_measure_reply(const struct api_endpoint *e,
+	const struct http_reply *reply);
+/* How all endpoints stand; now and then only, call it as often as you like. */
+void api_measure(struct api_desk *desk);
 
 #endif

@@ -2,6 +2,7 @@
 #include "producer/keeper_private.h"
 #include "common/clock.h"
 #include "common/health.h"
+#include "common/metrics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,15 +38,24 @@ static struct counter *keeper_counter(struct keeper *k, const char *pipeline,
 	return counter;
 }
 
+static void show_open(const struct counter *counter)
+{
+	metrics_set(METRIC_SOURCES_OPEN, (double)counter->open, counter->key,
+		NULL);
+}
+
 bool keeper_count_open(struct keeper *k, const struct source *source,
 	struct err *err)
 {
 	struct counter *counter = keeper_counter(k, source->pipeline,
 		source->dataset, err);
 
-	if (counter != NULL)
-		counter->open++;
-	return counter != NULL;
+	if (counter == NULL)
+		return false;
+	counter->open++;
+	metrics_add(METRIC_SOURCES, 1, counter->key, "claimed");
+	show_open(counter);
+	return true;
 }
 
 void keeper_count_ended(struct keeper *k, const struct source *source)
@@ -54,8 +64,15 @@ void keeper_count_ended(struct keeper *k, const struct source *source)
 	struct counter *counter = keeper_counter(k, source->pipeline,
 		source->dataset, &err);
 
-	if (counter != NULL && counter->open > 0)
+	if (counter == NULL)
+		return;
+	if (counter->open > 0)
 		counter->open--;
+	metrics_add(METRIC_SOURCES, 1, counter->key,
+		source->state == SOURCE_LOST ? "lost" :
+		source->duplicate ? "duplicate" :
+		source->failed ? "failed" : "published");
+	show_open(counter);
 }
 
 /* -- claiming --------------------------------------------------------- */
@@ -322,6 +339,7 @@ bool keeper_make_intakes(struct keeper *k, struct err *err)
 			rules->dataset, err);
 		if (k->intakes[i].counter == NULL)
 			return false;
+		show_open(k->intakes[i].counter);
 	}
 	return true;
 }

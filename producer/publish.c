@@ -2,6 +2,7 @@
 #include "producer/publish_private.h"
 #include "common/clock.h"
 #include "common/health.h"
+#include "common/metrics.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -97,6 +98,10 @@ static bool connect(struct publisher *p, struct err *err)
 	set_broker(p, broker);
 	health_up("broker");
 	health_up("broker alarm");
+	metrics_set(METRIC_BROKER_CONNECTED, 1, NULL, NULL);
+	metrics_set(METRIC_BROKER_BLOCKED, 0, NULL, NULL);
+	if (p->ever)
+		metrics_add(METRIC_BROKER_RECONNECTS, 1, NULL, NULL);
 	p->blocked = false;
 	p->answered = false;
 	p->connected_ms = clock_now_ms();
@@ -112,6 +117,9 @@ static void disconnect(struct publisher *p)
 	set_broker(p, NULL);
 	broker_close(broker);
 	window_lost(p->window);
+	metrics_set(METRIC_BROKER_CONNECTED, 0, NULL, NULL);
+	metrics_set(METRIC_BROKER_BLOCKED, 0, NULL, NULL);
+	publish_measure(p);
 	for (struct lane *lane = p->lanes; lane != NULL; lane = lane->next)
 		if (lane->flow == PROBING)
 			lane_wait(lane);
@@ -129,10 +137,15 @@ static bool lost_connection(struct publisher *p, const struct err *why,
 static bool take_claims(struct publisher *p, struct err *err)
 {
 	struct source *source;
+	bool any = false;
 
-	while ((source = queue_pop(p->claims, 0)) != NULL)
+	while ((source = queue_pop(p->claims, 0)) != NULL) {
 		if (!publish_take(p, source, err))
 			return false;
+		any = true;
+	}
+	if (any)
+		publish_measure(p);
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "producer/publish_private.h"
 #include "common/clock.h"
 #include "common/health.h"
+#include "common/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,25 @@
 #define CHECKPOINT_MS 200
 #define STEADY_MS 5000 /* a connection that lived so long is well */
 #define QUIET_MS 60000 /* without a nack: the queue is well */
+
+/* -- metrics ---------------------------------------------------------- */
+
+void publish_measure(const struct publisher *p)
+{
+	int64_t oldest_us = 0;
+
+	for (const struct lane *lane = p->lanes; lane != NULL;
+		lane = lane->next) {
+		const int64_t at_us = lane->first != NULL ?
+			lane->first->source->claimed_us : 0;
+
+		if (at_us != 0 && (oldest_us == 0 || at_us < oldest_us))
+			oldest_us = at_us;
+	}
+	metrics_since(METRIC_OLDEST_UNCONFIRMED, oldest_us);
+	metrics_set(METRIC_CONFIRMS_IN_FLIGHT,
+		(double)window_flying(p->window), NULL, NULL);
+}
 
 /* -- reports ---------------------------------------------------------- */
 
@@ -88,12 +108,32 @@ static void lane_flows(struct lane *lane)
 			LOG_S("pipeline", lane->pipeline));
 }
 
+static void measure_answer(const struct lane *lane,
+	const struct outgoing *outgoing, enum window_fate fate)
+{
+	static const char *const results[] = {
+		[WINDOW_CONFIRMED] = "confirmed", [WINDOW_NACKED] = "refused",
+		[WINDOW_RETURNED] = "returned" };
+
+	metrics_add(METRIC_MESSAGES_ANSWERED, 1, lane->key, results[fate]);
+	if (fate != WINDOW_CONFIRMED)
+		return;
+	metrics_took(METRIC_STAGE, clock_now_us() - outgoing->sent_us,
+		"publish_to_confirm");
+	if (outgoing->envelope.kind == ENVELOPE_CHUNK)
+		metrics_add(METRIC_PUBLISHED_RECORDS,
+			outgoing->envelope.records, lane->key, NULL);
+	metrics_add(METRIC_PUBLISHED_BYTES, (int64_t)outgoing->body.len,
+		lane->key, NULL);
+}
+
 static void on_settled(struct window_item *item, enum window_fate fate,
 	void *arg)
 {
 	struct lane *lane = (struct lane *)item->lane;
 
 	(void)arg;
+	measure_answer(lane, (const struct outgoing *)item, fate);
 	if (fate == WINDOW_CONFIRMED) {
 		lane_flows(lane);
 		return;
@@ -149,6 +189,10 @@ static bool settle(struct publisher *p, const struct broker_event *event,
 		ok = collect(p, lane, err);
 	p->answered = true;
 	if (event->kind == BROKER_ACKED)
+		metrics_set(METRIC_LAST_CONFIRM,
+			(double)clock_wall_us() / 1e6, NULL, NULL);
+	publish_measure(p);
+	if (event->kind == BROKER_ACKED)
 		backoff_reset(&p->backoff);
 	if (clock_now_ms() - p->connected_ms > STEADY_MS)
 		(void)log_repeat_clear(&p->away);
@@ -176,6 +220,7 @@ bool publish_event(struct publisher *p, const struct broker_event *event,
 		break;
 	case BROKER_BLOCKED:
 		p->blocked = true;
+		metrics_set(METRIC_BROKER_BLOCKED, 1, NULL, NULL);
 		health_down("broker alarm", event->text);
 		LOG(LOG_WARN, "blocked", LOG_S("why", event->text),
 			LOG_S("remedy", "the broker is short of memory or "
@@ -183,6 +228,7 @@ bool publish_event(struct publisher *p, const struct broker_event *event,
 		break;
 	case BROKER_UNBLOCKED:
 		p->blocked = false;
+		metrics_set(METRIC_BROKER_BLOCKED, 0, NULL, NULL);
 		health_up("broker alarm");
 		LOG(LOG_INFO, "unblocked",
 			LOG_S("why", "the broker takes messages again"));

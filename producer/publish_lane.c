@@ -1,6 +1,7 @@
 /* publish_lane.c - datasets in turn: their files are read and sent. */
 #include "producer/publish_private.h"
 #include "common/clock.h"
+#include "common/metrics.h"
 #include "common/mutation.h"
 
 #include <stdio.h>
@@ -180,6 +181,19 @@ static bool end_early(struct publisher *p, const struct outgoing *outgoing,
 			.kind = BROKER_ACKED }, err);
 }
 
+static void measure_sent(const struct publisher *p, const struct lane *lane,
+	struct outgoing *outgoing)
+{
+	if (outgoing->sent_us == 0)
+		metrics_took(METRIC_STAGE, clock_wall_us() -
+			outgoing->sending->source->claimed_us,
+			"file_to_publish");
+	outgoing->sent_us = clock_now_us();
+	metrics_add(METRIC_MESSAGES_SENT, 1, lane->key, NULL);
+	metrics_set(METRIC_CONFIRMS_IN_FLIGHT,
+		(double)window_flying(p->window), NULL, NULL);
+}
+
 static bool send_item(struct publisher *p, struct lane *lane,
 	struct window_item *item, struct err *err)
 {
@@ -196,6 +210,7 @@ static bool send_item(struct publisher *p, struct lane *lane,
 		!broker_publish(p->broker, &message, &tag, err))
 		return false;
 	window_sent(p->window, item, tag);
+	measure_sent(p, lane, outgoing);
 	return end_early(p, outgoing, tag, err);
 }
 

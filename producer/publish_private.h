@@ -74,6 +74,8 @@ void lanes_clear(struct publisher *p);
 
 /* -- publish_confirm.c: what the broker answers -------------------------- */
 
+/* How old the oldest source is that is not confirmed, and what is in flight. */
+void publish_measure(const struct publisher *p);
 bool publish_event(struct publisher *p, const struct broker_event *event,
 	struct err *err) MUST_CHECK;
 /* A position is dropped when the keeper is far behind; an end never is. */

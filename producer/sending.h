@@ -21,6 +21,7 @@ struct outgoing {
 	char *memory;
 	struct reader_position after;
 	bool last;                 /* the manifest */
+	int64_t sent_us;           /* monotonic, the last time; 0: not yet */
 };
 void outgoing_free(struct outgoing *message);
 
