@@ -22,7 +22,8 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libssl-dev libcunit1-dev libmicrohttpd-dev)
 RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
-TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs)
+TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
+	prometheus) # its promtool alone
 
 # -- what is missing -----------------------------------------------------------
 
@@ -55,7 +56,8 @@ missing() {
 POLICY=/usr/sbin/policy-rc.d
 KEPT=/usr/sbin/policy-rc.d.before-sluice
 CLUSTER=/etc/postgresql-common/createcluster.d/sluice-install.conf
-SERVICES=(rabbitmq-server.service postgresql.service epmd.service epmd.socket)
+SERVICES=(rabbitmq-server.service postgresql.service epmd.service epmd.socket
+	prometheus.service prometheus-node-exporter.service)
 
 # Names of the services this machine has, without .service and so on.
 services_here() {
