@@ -2,15 +2,14 @@
 #include "cli/api.h"
 #include "cli/args.h"
 #include "cli/output.h"
-#include "cli/status.h"
-#include "common/clock.h"
+#include "cli/overview.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 /* -- for people --------------------------------------------------- */
 
-static void show_server(const char *name, const struct status_server *server)
+static void show_server(const char *name, const struct overview_server *server)
 {
 	struct buf shown = { 0 };
 
@@ -26,7 +25,35 @@ static void show_server(const char *name, const struct status_server *server)
 	buf_clear(&shown);
 }
 
-static bool show_queues(const struct status *status, struct err *err)
+static void show_daemon(const char *name, const struct overview_daemon *daemon)
+{
+	struct buf line = { 0 }, shown = { 0 };
+	struct err err = { 0 };
+	const char *says;
+	size_t at = 0, len;
+	bool is_note;
+
+	(void)printf("%-11s ", name);
+	if (!daemon->there)
+		output_line("%snot known: %s%s", output_paint(PAINT_YELLOW),
+			output_escape(&shown, daemon->err.text),
+			output_paint(PAINT_NONE));
+	else
+		output_line("%s at %s", daemon->ready ? "ready" : "waits,",
+			output_escape(&shown, daemon->address));
+	while ((says = overview_says(daemon, &at, &len, &is_note)) != NULL) {
+		buf_reset(&line);
+		if (buf_add(&line, says, len, &err))
+			output_line("            %s%s%s", output_paint(is_note ?
+					PAINT_YELLOW : PAINT_RED),
+				output_escape(&shown, line.data),
+				output_paint(PAINT_NONE));
+	}
+	buf_clear(&line);
+	buf_clear(&shown);
+}
+
+static bool show_queues(const struct overview *overview, struct err *err)
 {
 	static const char *const heads[] = { "queue", ">ready", ">consumers",
 		"", NULL };
@@ -34,8 +61,8 @@ static bool show_queues(const struct status *status, struct err *err)
 	bool ok;
 
 	table_init(&table, heads);
-	for (size_t i = 0; i < status->queue_count; i++) {
-		const struct status_queue *queue = &status->queues[i];
+	for (size_t i = 0; i < overview->queue_count; i++) {
+		const struct overview_queue *queue = &overview->queues[i];
 
 		table_add(&table, queue->name);
 		if (!queue->found) {
@@ -55,7 +82,7 @@ static bool show_queues(const struct status *status, struct err *err)
 	return ok;
 }
 
-static void add_rows(struct table *table, const struct status_dataset *at)
+static void add_rows(struct table *table, const struct overview_dataset *at)
 {
 	if (!at->known) {
 		table_add(table, NULL);
@@ -69,7 +96,7 @@ static void add_rows(struct table *table, const struct status_dataset *at)
 }
 
 /* Dashes are numbers nobody could be asked for. */
-static bool show_datasets(const struct status *status, struct err *err)
+static bool show_datasets(const struct overview *overview, struct err *err)
 {
 	static const char *const heads[] = { "dataset", ">waiting", ">ignored",
 		">claimed", ">master rows", ">delta rows", ">unknown keys",
@@ -78,14 +105,11 @@ static bool show_datasets(const struct status *status, struct err *err)
 	bool ok;
 
 	table_init(&table, heads);
-	for (size_t i = 0; i < status->dataset_count; i++) {
-		const struct status_dataset *at = &status->datasets[i];
+	for (size_t i = 0; i < overview->dataset_count; i++) {
+		const struct overview_dataset *at = &overview->datasets[i];
 		const struct folder_count *files = &at->files;
-		char name[160];
 
-		(void)snprintf(name, sizeof(name), "%s.%s",
-			at->dataset->pipeline->name, at->dataset->name);
-		table_add(&table, name);
+		table_add(&table, at->name);
 		table_add_int(&table, files->waiting);
 		table_add_int(&table, files->ignored);
 		if (files->claimed < 0)
@@ -101,311 +125,156 @@ static bool show_datasets(const struct status *status, struct err *err)
 	return ok;
 }
 
-static void show_lag(const struct status *status)
+static void show_lag(const struct overview *overview)
 {
 	char age[OUTPUT_TEXT];
 
-	if (status->claimed_secs < 0 && status->arriving == 0)
+	if (overview->claimed_secs < 0 && overview->arriving == 0)
 		output_line("lag         nothing under way");
-	if (status->claimed_secs >= 0)
+	if (overview->claimed_secs >= 0)
 		output_line("lag         oldest claimed file: %s",
-			output_age(status->claimed_secs, age));
-	if (status->arriving > 0)
+			output_age(overview->claimed_secs, age));
+	if (overview->arriving > 0)
 		output_line("lag         oldest source arriving: %s",
-			output_age(status->arriving_secs, age));
+			output_age(overview->arriving_secs, age));
 }
 
-static void show_rejects(const struct status *status)
+static void show_rejects(const struct overview *overview)
 {
 	struct buf shown = { 0 };
 
-	(void)printf("rejects     %" PRId64 "; last hour:", status->rejects);
-	for (size_t i = 0; i < db_rows(status->reject_codes); i++)
+	(void)printf("rejects     %" PRId64 "; last hour:",
+		overview->rejects);
+	for (size_t i = 0; i < overview->code_count; i++)
 		(void)printf(" %s %" PRId64, output_escape(&shown,
-			db_value(status->reject_codes, i, 0)),
-			db_int(status->reject_codes, i, 1));
-	output_line("%s", db_rows(status->reject_codes) == 0 ? " none" : "");
+			overview->codes[i].code), overview->codes[i].count);
+	output_line("%s", overview->code_count == 0 ? " none" : "");
 	buf_clear(&shown);
 }
 
-static void show_models(const struct status *status)
+static void show_models(const struct overview *overview)
 {
 	struct buf name = { 0 }, why = { 0 };
+	bool fresh = true;
 
-	if (db_rows(status->stale) == 0)
-		output_line("models      all fresh");
-	for (size_t i = 0; i < db_rows(status->stale); i++)
+	for (size_t i = 0; i < overview->model_count; i++) {
+		const struct overview_model *model = &overview->models[i];
+
+		if (model->fresh)
+			continue;
+		fresh = false;
 		output_line("models      %s%s is stale%s: %s",
 			output_paint(PAINT_YELLOW),
-			output_escape(&name, db_value(status->stale, i, 0)),
+			output_escape(&name, model->model),
 			output_paint(PAINT_NONE),
-			output_escape(&why, db_value(status->stale, i, 1)));
+			output_escape(&why, model->error));
+	}
+	if (fresh)
+		output_line("models      all fresh");
 	buf_clear(&name);
 	buf_clear(&why);
 }
 
 /* Nothing is said where all is well: most have no target. */
-static void show_failing(const struct status *status)
+static void show_failing(const struct overview *overview)
 {
 	struct buf name = { 0 }, why = { 0 };
 
-	for (size_t i = 0; i < db_rows(status->failing); i++) {
-		const int64_t waiting = db_int(status->failing, i, 1);
-		const int64_t given_up = db_int(status->failing, i, 4);
+	for (size_t i = 0; i < db_rows(overview->failing); i++) {
+		const int64_t waiting = db_int(overview->failing, i, 1);
+		const int64_t given_up = db_int(overview->failing, i, 4);
 
 		(void)printf("notify      %s%s does not take them%s:",
 			output_paint(PAINT_YELLOW),
-			output_escape(&name, db_value(status->failing, i, 0)),
+			output_escape(&name, db_value(overview->failing, i, 0)),
 			output_paint(PAINT_NONE));
 		if (waiting > 0)
 			(void)printf(" %" PRId64 " wait%s, tried %" PRId64
 				" time%s,", waiting, waiting == 1 ? "s" : "",
-				db_int(status->failing, i, 2),
-				db_int(status->failing, i, 2) == 1 ? "" : "s");
+				db_int(overview->failing, i, 2),
+				db_int(overview->failing, i, 2) == 1 ? "" : "s");
 		if (given_up > 0)
 			(void)printf(" %" PRId64 " given up in the last day,",
 				given_up);
 		output_line(" %s", output_escape(&why,
-			db_value(status->failing, i, 3)));
+			db_value(overview->failing, i, 3)));
 	}
 	buf_clear(&name);
 	buf_clear(&why);
 }
 
-static void show_load(const struct status *status)
+static void show_load(const struct overview *overview)
 {
-	const struct db_result *load = status->load;
+	const struct overview_load *load = overview->loads;
 	char age[OUTPUT_TEXT];
 
-	if (db_rows(load) == 0) {
+	if (overview->load_count == 0) {
 		output_line("last load   none yet");
 		return;
 	}
 	output_line("last load   %s ago, %" PRId64 " record%s in %" PRId64
 		" ms: %" PRId64 " inserted, %" PRId64 " updated, %" PRId64
 		" unchanged, %" PRId64 " rejected",
-		output_age(db_int(load, 0, LOAD_SECS), age),
-		db_int(load, 0, LOAD_RECORDS),
-		db_int(load, 0, LOAD_RECORDS) == 1 ? "" : "s",
-		db_int(load, 0, LOAD_MS),
-		db_int(load, 0, LOAD_INSERTED), db_int(load, 0, LOAD_UPDATED),
-		db_int(load, 0, LOAD_UNCHANGED),
-		db_int(load, 0, LOAD_REJECTED));
+		output_age(load->age_secs, age), load->records,
+		load->records == 1 ? "" : "s", load->ms, load->inserted,
+		load->updated, load->unchanged, load->rejected);
 }
 
-static bool show(struct status *status, struct err *err)
+static bool show(struct overview *overview, struct err *err)
 {
-	show_server("PostgreSQL", &status->database);
-	if (status->has_broker) {
-		show_server("RabbitMQ", &status->broker);
-		status_show_daemon("producer", &status->producer);
-		status_show_daemon("consumer", &status->consumer);
+	show_server("PostgreSQL", &overview->database);
+	if (overview->has_broker) {
+		show_server("RabbitMQ", &overview->broker);
+		show_daemon("producer", &overview->producer);
+		show_daemon("consumer", &overview->consumer);
 	} else {
 		output_line("RabbitMQ    none here (broker: false)");
 	}
 	output_line("%s", "");
-	if (status->has_broker) {
-		if (!show_queues(status, err))
+	if (overview->has_broker) {
+		if (!show_queues(overview, err))
 			return false;
 		output_line("%s", "");
 	}
-	if (!show_datasets(status, err))
+	if (!show_datasets(overview, err))
 		return false;
 	output_line("%s", "");
-	if (status->endpoint_count > 0) {
-		if (!api_facts_print(status->endpoints,
-			    status->endpoint_count, err))
+	if (overview->endpoint_count > 0) {
+		if (!api_facts_print(overview->endpoints,
+			    overview->endpoint_count, err))
 			return false;
 		output_line("%s", "");
 	}
-	if (status->load == NULL) /* the last that was asked for */
+	if (!overview->asked)
 		return true;
 	output_line("sources     %" PRId64 " complete, %" PRId64 " arriving",
-		status->complete, status->arriving);
+		overview->complete, overview->arriving);
 	output_line("records     %" PRId64 " loaded in the last minute, "
 		"%" PRId64 " in the last 10 minutes",
-		status->last_minute, status->last_ten_minutes);
-	show_lag(status);
-	show_rejects(status);
-	show_models(status);
-	show_failing(status);
-	show_load(status);
+		overview->last_minute, overview->last_ten_minutes);
+	show_lag(overview);
+	show_rejects(overview);
+	show_models(overview);
+	show_failing(overview);
+	show_load(overview);
 	return true;
-}
-
-/* -- for programs --------------------------------------------------- */
-
-static void put_server(struct json *root, const char *key,
-	const struct status_server *server)
-{
-	struct json *object = json_put_object(root, key);
-
-	json_put_bool(object, "reachable", server->reachable);
-	json_put_text(object, "address", server->address);
-	if (server->reachable)
-		json_put_text(object, "version", server->version);
-	else
-		json_put_null(object, "version");
-	if (server->err.kind != ERR_NONE)
-		json_put_text(object, "error", server->err.text);
-	else
-		json_put_null(object, "error");
-}
-
-static void put_queues(struct json *array, const struct status *status)
-{
-	for (size_t i = 0; i < status->queue_count; i++) {
-		const struct status_queue *queue = &status->queues[i];
-		struct json *object = json_add_object(array);
-
-		json_put_text(object, "queue", queue->name);
-		json_put_text(object, "pipeline", queue->pipeline->name);
-		json_put_bool(object, "dead", queue->dead);
-		if (!queue->known) {
-			json_put_null(object, "exists");
-			continue;
-		}
-		json_put_bool(object, "exists", queue->found);
-		json_put_int(object, "ready", queue->ready);
-		json_put_int(object, "consumers", queue->consumers);
-	}
-}
-
-static void put_datasets(struct json *array, const struct status *status)
-{
-	for (size_t i = 0; i < status->dataset_count; i++) {
-		const struct status_dataset *at = &status->datasets[i];
-		struct json *object = json_add_object(array);
-
-		json_put_text(object, "pipeline", at->dataset->pipeline->name);
-		json_put_text(object, "dataset", at->dataset->name);
-		json_put_bool(object, "folder", at->files.there);
-		json_put_int(object, "waiting", at->files.waiting);
-		json_put_int(object, "ignored", at->files.ignored);
-		json_put_int(object, "claimed", at->files.claimed);
-		if (!at->known)
-			continue;
-		json_put_int(object, "master_rows", at->master_rows);
-		json_put_int(object, "delta_rows", at->delta_rows);
-		json_put_int(object, "unknown_keys", at->unknown_keys);
-	}
-}
-
-static void put_load(struct json *root, const struct db_result *load)
-{
-	static const struct {
-		const char *key;
-		size_t column;
-	} numbers[] = {
-		{ "load_id", LOAD_ID }, { "age_seconds", LOAD_SECS },
-		{ "ms", LOAD_MS }, { "messages", LOAD_MESSAGES },
-		{ "duplicates", LOAD_DUPLICATES }, { "records", LOAD_RECORDS },
-		{ "inserted", LOAD_INSERTED }, { "updated", LOAD_UPDATED },
-		{ "unchanged", LOAD_UNCHANGED }, { "rejected", LOAD_REJECTED },
-	};
-	struct json *object;
-
-	if (db_rows(load) == 0) {
-		json_put_null(root, "last_load");
-		return;
-	}
-	object = json_put_object(root, "last_load");
-	json_put_text(object, "committed_at", db_value(load, 0, LOAD_AT));
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		json_put_int(object, numbers[i].key,
-			db_int(load, 0, numbers[i].column));
-}
-
-static void put_age(struct json *object, const char *key, int64_t secs)
-{
-	if (secs < 0)
-		json_put_null(object, key);
-	else
-		json_put_int(object, key, secs);
-}
-
-/* What only the database knows; absent when it could not be asked. */
-static void put_loaded(struct json *root, const struct status *status)
-{
-	struct json *object = json_put_object(root, "records");
-	struct json *array;
-
-	json_put_int(object, "last_minute", status->last_minute);
-	json_put_int(object, "last_10_minutes", status->last_ten_minutes);
-	object = json_put_object(root, "rejects");
-	json_put_int(object, "total", status->rejects);
-	object = json_put_object(object, "last_hour");
-	for (size_t i = 0; i < db_rows(status->reject_codes); i++)
-		json_put_int(object, db_value(status->reject_codes, i, 0),
-			db_int(status->reject_codes, i, 1));
-	array = json_put_array(root, "stale_models");
-	for (size_t i = 0; i < db_rows(status->stale); i++) {
-		object = json_add_object(array);
-		json_put_text(object, "model", db_value(status->stale, i, 0));
-		json_put_text(object, "error", db_value(status->stale, i, 1));
-	}
-	array = json_put_array(root, "failing_notifications");
-	for (size_t i = 0; i < db_rows(status->failing); i++) {
-		object = json_add_object(array);
-		json_put_text(object, "target",
-			db_value(status->failing, i, 0));
-		json_put_int(object, "waiting", db_int(status->failing, i, 1));
-		json_put_int(object, "attempts",
-			db_int(status->failing, i, 2));
-		json_put_text(object, "error",
-			db_value(status->failing, i, 3));
-		json_put_int(object, "given_up",
-			db_int(status->failing, i, 4));
-	}
-	put_load(root, status->load);
-}
-
-static bool print_json(struct status *status, struct err *err)
-{
-	struct json *root = json_object();
-	const bool asked = status->load != NULL;
-	struct json *object, *array;
-	char now[CLOCK_TEXT];
-
-	clock_format_us(clock_wall_us(), now);
-	json_put_text(root, "time", now);
-	put_server(root, "database", &status->database);
-	if (status->has_broker)
-		put_server(root, "broker", &status->broker);
-	else
-		json_put_null(root, "broker");
-	if (status->has_broker) {
-		status_put_daemon(root, "producer", &status->producer);
-		status_put_daemon(root, "consumer", &status->consumer);
-	}
-	put_queues(json_put_array(root, "queues"), status);
-	put_datasets(json_put_array(root, "datasets"), status);
-	array = json_put_array(root, "endpoints");
-	for (size_t i = 0; i < status->endpoint_count; i++)
-		api_facts_json(&status->endpoints[i], json_add_object(array));
-	object = json_put_object(root, "sources");
-	json_put_int(object, "waiting", status_waiting(status));
-	json_put_int(object, "claimed", status_claimed(status));
-	if (asked) {
-		json_put_int(object, "arriving", status->arriving);
-		json_put_int(object, "complete", status->complete);
-	}
-	object = json_put_object(root, "lag");
-	put_age(object, "oldest_claimed_seconds", status->claimed_secs);
-	if (asked) {
-		put_age(object, "oldest_arriving_seconds",
-			status->arriving > 0 ? status->arriving_secs : -1);
-		put_loaded(root, status);
-	}
-	return output_json(root, err);
 }
 
 /* -- the verb --------------------------------------------------- */
 
+static bool print_json(const struct overview *overview, struct err *err)
+{
+	struct json *root = json_object();
+
+	overview_json(overview, root);
+	return output_json(root, err);
+}
+
 static int run(const struct cmd_context *context)
 {
 	static const struct arg none[] = { { .name = NULL } };
-	struct status status;
+	struct overview_asker *asker;
+	struct overview overview = { 0 };
 	struct err err = { 0 };
 	size_t count;
 	bool ok;
@@ -413,11 +282,13 @@ static int run(const struct cmd_context *context)
 
 	if (!args_parse(context, none, NULL, 0, &count, &err))
 		return cmd_usage(&cmd_status, "%s", err.text);
-	ok = status_gather(context->config, &status, &err);
-	ok = ok && (context->json ? print_json(&status, &err) :
-		show(&status, &err));
-	code = ok ? status_code(&status) : cmd_fail(&err);
-	status_clear(&status);
+	asker = overview_asker_new(context->config, 0, &err);
+	ok = asker != NULL && overview_gather(asker, &overview, &err);
+	ok = ok && (context->json ? print_json(&overview, &err) :
+		show(&overview, &err));
+	code = ok ? overview_code(&overview) : cmd_fail(&err);
+	overview_clear(&overview);
+	overview_asker_free(asker);
 	return code;
 }
 
@@ -452,18 +323,26 @@ const struct cmd cmd_status = {
 "\n"
 "--json: time; database and broker {reachable, address, version, error}\n"
 "(broker is null where the settings say there is none); producer and\n"
-"consumer {http, answers, ready, reasons[], notes[]};\n"
-"queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
+"consumer {http, answers, ready, reasons[], notes[]}; unreachable[] {what,\n"
+"why}; queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
 "{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
-"master_rows, delta_rows, unknown_keys}; endpoints[] as `sluice --json api\n"
-"list` has them; sources {waiting,\n"
-"claimed, arriving, complete}; lag {oldest_claimed_seconds,\n"
-"oldest_arriving_seconds}; records {last_minute, last_10_minutes}; rejects\n"
-"{total, last_hour {CODE: n}}; stale_models[] {model, error};\n"
-"failing_notifications[] {target, waiting, attempts, error, given_up}; last_load\n"
-"{load_id, committed_at, age_seconds, ms, messages, duplicates, records,\n"
-"inserted, updated, unchanged, rejected}. What only the database knows is\n"
-"absent when it cannot be asked.\n"
+"lag_seconds, master_rows, delta_rows, unknown_keys, counts}; endpoints[] as\n"
+"`sluice --json api list` has them; sources {waiting, claimed, arriving,\n"
+"complete}; lag {oldest_claimed_seconds, oldest_arriving_seconds,\n"
+"oldest_seconds: of any record known to be not yet committed}; in_progress[]\n"
+"{drop_id, name, dataset, reading, bytes, bytes_published, bytes_committed,\n"
+"records, records_published, records_committed, rejected, age_seconds};\n"
+"records {last_minute, last_10_minutes}; counts {files, published, records,\n"
+"loaded, rejected, filtered}, which only grow; rejects {total, last_hour\n"
+"{CODE: n}, causes[] {dataset, code, count, last_hour, age_seconds, latest}};\n"
+"stale_models[] {model, error}; models[] {model, materialized, state,\n"
+"refreshes, changed_rows, refresh_us, age_seconds}; tests[] {pipeline, test,\n"
+"severity, outcome (null: never asked), failing, error, ms, age_seconds};\n"
+"failing_notifications[] {target, waiting, attempts, error, given_up};\n"
+"last_load and loads[] {load_id, committed_at, age_seconds, ms, messages,\n"
+"duplicates, records, inserted, updated, unchanged, rejected, filtered}.\n"
+"What only the database knows is absent when it cannot be asked; null is what\n"
+"is not known, or no age where nothing is under way.\n"
 "\n"
 "  sluice status\n"
 "  sluice --json status | jq .sources\n"

@@ -51,13 +51,25 @@ static DIR *open_folder(int at, const char *name)
 	return dir;
 }
 
-static void count_file(const struct dataset *dataset, const char *name,
-	struct folder_count *count)
+/* A rename sets the time of the inode's last change, as writing does. */
+static void find_older(const struct stat *st, int64_t *oldest_us)
 {
-	if (folders_takes(dataset, name))
-		count->waiting++;
-	else
+	const int64_t at = (int64_t)st->st_ctim.tv_sec * 1000000 +
+		st->st_ctim.tv_nsec / 1000;
+
+	if (*oldest_us == 0 || at < *oldest_us)
+		*oldest_us = at;
+}
+
+static void count_file(const struct dataset *dataset, const char *name,
+	const struct stat *st, struct folder_count *count)
+{
+	if (!folders_takes(dataset, name)) {
 		count->ignored++;
+		return;
+	}
+	count->waiting++;
+	find_older(st, &count->oldest_waiting_us);
 }
 
 /* Dot names are skipped: `.claimed`, and files that are being written. */
@@ -75,7 +87,7 @@ static void walk(DIR *dir, const struct dataset *dataset, int depth,
 				AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
 		if (S_ISREG(st.st_mode))
-			count_file(dataset, entry->d_name, count);
+			count_file(dataset, entry->d_name, &st, count);
 		else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
 			below = open_folder(dirfd(dir), entry->d_name);
 		if (below == NULL)
@@ -85,24 +97,18 @@ static void walk(DIR *dir, const struct dataset *dataset, int depth,
 	}
 }
 
-/* The claim is a rename, which sets the time of the inode's last change. */
 static void count_claimed(DIR *dir, struct folder_count *count)
 {
 	const struct dirent *entry;
 	struct stat st;
 
 	while ((entry = readdir(dir)) != NULL) {
-		int64_t at;
-
 		if (entry->d_name[0] == '.' ||
 			fstatat(dirfd(dir), entry->d_name, &st,
 				AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
-		at = (int64_t)st.st_ctim.tv_sec * 1000000 +
-			st.st_ctim.tv_nsec / 1000;
 		count->claimed++;
-		if (count->oldest_us == 0 || at < count->oldest_us)
-			count->oldest_us = at;
+		find_older(&st, &count->oldest_us);
 	}
 }
 

@@ -13,6 +13,7 @@ struct folder_count {
 	int64_t ignored;   /* files whose names do not match the pattern */
 	int64_t claimed;   /* in .claimed/; -1: may not be read */
 	int64_t oldest_us; /* wall clock of the oldest claim; 0: none */
+	int64_t oldest_waiting_us; /* since when it lies there; 0: none */
 };
 
 /* Counts below raw_dir/<directory>, subfolders included. What may not be read

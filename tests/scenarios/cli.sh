@@ -288,6 +288,39 @@ test_status() {
 	json_is '[x["delta_rows"] for x in d["datasets"] if x["pipeline"] == "events"]' "[40, 40]"
 	json_is 'd["stale_models"]' '[]'
 	json_is 'd["last_load"]["records"] > 0' True
+	json_is 'd["loads"][0] == d["last_load"]' True
+	json_is 'sum(c["count"] for c in d["rejects"]["causes"])' 2
+	json_is 'sorted({m["state"] for m in d["models"]})' "['fresh']"
+	json_is 'd["lag"]["oldest_seconds"], d["in_progress"]' "(None, [])"
+	json_is '"|".join(str(d["counts"][k]) for k in
+		("files", "published", "records", "loaded", "rejected"))' \
+		"$(q "select count(*), sum(records), sum(records),
+			sum(inserted + updated + unchanged), sum(rejected)
+			from meta.source")"
+	test_status_half_way
+}
+
+# Confirmed by the broker, the file moved, and no row of it in the database.
+test_status_half_way() {
+	local half
+	consumer_stop
+	exits 0 drop "$top/tests/data/events_sample.json"
+	half=$(sed 's|.*/||' "$work/out")
+	claim "a file is sent" until_true processed "$half"
+	exits 0 --json status
+	json_is 'd["lag"]["oldest_seconds"] >= 0' True
+	json_is '[(s["name"], s["reading"], s["records"], s["records_committed"])
+		for s in d["in_progress"]]' "[('events/$half', False, 36, 0)]"
+	exits 69 --json --set database_port=1 status
+	json_is 'd["unreachable"][0]["what"]' PostgreSQL
+	consumer_start
+	claim "and loaded" until_true holds "$half"
+	exits 0 --json status
+	json_is 'd["in_progress"]' '[]'
+}
+
+processed() { # FILE
+	[ -n "$(find "$work/raw/processed" -name "$1" -print -quit)" ]
 }
 
 test_models() {
