@@ -37,6 +37,34 @@ void again_places_clear(struct again_places *places);
 bool again_find(struct again_places *places, struct again_source *source,
 	struct err *err) MUST_CHECK;
 
+/* -- again_choose.c: which ones -------------------------------------------- */
+
+struct again_words {
+	const char *const *given; /* sources by any of their names, or */
+	size_t count;
+	const char *from, *to, *pipeline; /* days, both meant */
+};
+
+struct again_list {
+	void (*say)(const char *line); /* NULL: nobody hears of the missing */
+	struct pipeline_set set;
+	struct again_places places;
+	struct again_source *sources; /* whose bytes are there */
+	size_t count;
+	size_t missing; /* whose bytes are nowhere */
+	char why[1100]; /* of the last of those; not escaped */
+};
+
+/* False unless these words go together; the error is for cmd_usage. */
+bool again_check_words(const struct again_words *words, struct err *err)
+	MUST_CHECK;
+/* Finds them and their bytes; the caller clears the list in any case. */
+bool again_choose(const struct config *config, const struct again_words *words,
+	struct again_list *list, struct err *err) MUST_CHECK;
+void again_list_clear(struct again_list *list);
+
+/* -- again_stage.c --------------------------------------------------------- */
+
 /* Hands all of them over to the producer, or none: copies their bytes, checked
  * against what was loaded, and makes the orders durable in one step. */
 bool again_stage(struct again_places *places, struct again_source *sources,

@@ -42,6 +42,23 @@ struct db *connect_db(const struct config *config,
 	return db;
 }
 
+bool connect_blame_schema(struct err *err)
+{
+	static const char *const codes[] = { "42P01", "42703", "42883",
+		"3F000" };
+	const struct err was = *err;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		if (strcmp(was.code, codes[i]) != 0)
+			continue;
+		(void)err_stop(err, EXIT_CONFIG, "the database's schema is "
+			"older than this program: run `sluice apply` (%.500s)",
+			was.text);
+		memcpy(err->code, was.code, sizeof(err->code));
+	}
+	return false;
+}
+
 struct broker *connect_broker(const struct config *config,
 	const struct account *account, struct err *err)
 {

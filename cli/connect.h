@@ -12,6 +12,10 @@ struct db *connect_db(const struct config *config,
 	const struct account *account, bool read_only,
 	int64_t statement_timeout_ms, struct err *err);
 
+/* After a statement failed: a table, column or function of ours that is not
+ * there becomes EXIT_CONFIG with the remedy. Returns false. */
+bool connect_blame_schema(struct err *err);
+
 /* A connection to RabbitMQ. */
 struct broker *connect_broker(const struct config *config,
 	const struct account *account, struct err *err);

@@ -1,11 +1,9 @@
 /* topology_apply.c - makes RabbitMQ so: users by its management API, queues
  * by AMQP. */
 #include "cli/connect.h"
+#include "cli/manage.h"
 #include "cli/topology.h"
-#include "cli/urls.h"
 #include "common/clock.h"
-#include "common/http.h"
-#include "common/json.h"
 
 #include <string.h>
 
@@ -14,75 +12,11 @@
 
 struct apply {
 	const struct config *config;
-	struct buf password; /* the administrator's */
-	struct buf answer;
+	struct manage manage;
 	struct broker *broker; /* opened at the first step that needs it */
 };
 
 /* -- the management API --------------------------------------------------- */
-
-/* <broker_api>/api/<words, encoded, with slashes between> */
-static bool make_url(const struct config *config, const char *const *words,
-	struct buf *url, struct err *err)
-{
-	size_t len = strlen(config->broker_api);
-	bool ok;
-
-	while (len > 0 && config->broker_api[len - 1] == '/')
-		len--;
-	ok = buf_add(url, config->broker_api, len, err) &&
-		buf_add_str(url, "/api", err);
-	for (; ok && *words != NULL; words++)
-		ok = buf_add_char(url, '/', err) &&
-			urls_add_encoded(url, *words, err);
-	return ok;
-}
-
-static bool fetch(struct apply *apply, const char *method, const char *url,
-	const char *body, long *status, struct err *err)
-{
-	const struct config *config = apply->config;
-	const struct http_request request = {
-		.method = method,
-		.url = url,
-		.plain = config->broker_api_plain,
-		.user = config->admin.user,
-		.password = apply->password.data,
-		.content_type = "application/json",
-		.body = body,
-		.body_len = body != NULL ? strlen(body) : 0,
-	};
-
-	if (!http_fetch(&request, status, &apply->answer, err))
-		return err_wrap(err, "RabbitMQ's management API");
-	if (*status == 401 || *status == 403)
-		return err_stop(err, EXIT_CONFIG,
-			"RabbitMQ's management API at %s refuses user '%s': "
-			"check admin_user, its password, and that it has the "
-			"tag administrator",
-			config->broker_api, config->admin.user);
-	return true;
-}
-
-/* One request; *found tells 404 from success, anything else fails. */
-static bool request(struct apply *apply, const char *method,
-	const char *const *words, const char *body, bool *found,
-	struct err *err)
-{
-	struct buf url = { 0 };
-	long status = 0;
-	bool ok;
-
-	ok = make_url(apply->config, words, &url, err) &&
-		fetch(apply, method, url.data, body, &status, err);
-	*found = status != 404;
-	if (ok && *found && status / 100 != 2)
-		ok = err_set(err, ERR_STOP, "%s %s: RabbitMQ says %ld %.200s",
-			method, url.data, status,
-			apply->answer.len > 0 ? apply->answer.data : "");
-	buf_clear(&url);
-	return ok;
-}
 
 /* PUT with the object as body; the object is freed. */
 static bool put(struct apply *apply, const char *const *words,
@@ -93,7 +27,7 @@ static bool put(struct apply *apply, const char *const *words,
 	bool ok;
 
 	ok = json_print(body, false, &text, err) &&
-		request(apply, "PUT", words, text.data, &found, err);
+		manage_ask(&apply->manage, "PUT", words, text.data, &found, err);
 	if (ok && !found)
 		ok = err_set(err, ERR_STOP,
 			"RabbitMQ at %s has no such path: is broker_api the "
@@ -157,7 +91,7 @@ static bool remove_user(struct apply *apply, const struct step *step,
 	const char *words[] = { "users", step->name, NULL };
 	bool found;
 
-	return request(apply, "DELETE", words, NULL, &found, err);
+	return manage_ask(&apply->manage, "DELETE", words, NULL, &found, err);
 }
 
 /* -- AMQP ----------------------------------------------------------------- */
@@ -187,7 +121,7 @@ static bool pause_ms(struct broker *broker, int ms, struct err *err)
 static bool has_leader(const struct apply *apply)
 {
 	struct err ignored;
-	struct json *root = json_read(apply->answer.data, apply->answer.len,
+	struct json *root = json_read(apply->manage.answer.data, apply->manage.answer.len,
 		&ignored);
 	const char *leader = json_text(json_get(root, "leader"));
 	const struct json *online = json_get(root, "online");
@@ -212,7 +146,7 @@ static bool wait_for_leader(struct apply *apply, const char *queue,
 	bool found;
 
 	do {
-		if (!request(apply, "GET", words, NULL, &found, err))
+		if (!manage_ask(&apply->manage, "GET", words, NULL, &found, err))
 			return false;
 		if (found && has_leader(apply))
 			return true;
@@ -273,10 +207,9 @@ bool topology_apply(const struct config *config,
 	struct apply apply = { .config = config };
 	bool ok;
 
-	ok = config_password(&config->admin, &apply.password, err) &&
+	ok = manage_init(&apply.manage, config, err) &&
 		topology_steps(config, pipelines, do_step, &apply, err);
 	broker_close(apply.broker);
-	buf_clear(&apply.answer);
-	buf_clear(&apply.password);
+	manage_clear(&apply.manage);
 	return ok;
 }

@@ -514,6 +514,46 @@ bool db_exec(struct db *db, const char *sql, struct err *err)
 	return finish(db, NULL, err);
 }
 
+static bool take_notices(struct db *db, bool *heard, struct err *err)
+{
+	PGnotify *notice;
+
+	if (PQconsumeInput(db->conn) == 0)
+		return fail_lost(db, err);
+	while ((notice = PQnotifies(db->conn)) != NULL) {
+		*heard = true;
+		PQfreemem(notice);
+	}
+	return true;
+}
+
+bool db_wait_notify(struct db *db, int64_t timeout_ms, bool *heard,
+	struct err *err)
+{
+	const int64_t end = clock_now_ms() + timeout_ms;
+	struct pollfd fds[] = {
+		{ .fd = PQsocket(db->conn), .events = POLLIN },
+		{ .fd = db->stop_fd, .events = POLLIN },
+		{ .fd = db->cancel_fd, .events = POLLIN },
+	};
+
+	*heard = false;
+	if (!usable(db, err))
+		return false;
+	for (;;) {
+		const int64_t left = end - clock_now_ms();
+
+		if (!take_notices(db, heard, err))
+			return false;
+		if (*heard || left <= 0)
+			return true;
+		if (poll(fds, 3, (int)left) < 0 && errno != EINTR)
+			return err_errno(err, ERR_STOP, "poll");
+		if (fds[1].revents != 0 || fds[2].revents != 0)
+			return give_up(db, err, "stopping");
+	}
+}
+
 /* Arrays as libpq wants them; one allocation. */
 struct bound {
 	Oid *types;

@@ -71,6 +71,11 @@ int64_t db_int(const struct db_result *result, size_t row, size_t column);
 /* Rows the command touched ("INSERT 0 5" -> 5). */
 int64_t db_affected(const struct db_result *result);
 
+/* Waits at most timeout_ms for a NOTIFY on a channel this session LISTENs to;
+ * *heard: there was one (several are one). Only between other calls. */
+bool db_wait_notify(struct db *db, int64_t timeout_ms, bool *heard,
+	struct err *err) MUST_CHECK;
+
 /* Binary parameters: format 1 values with their lengths and type OIDs (0:
  * inferred). */
 struct db_param {

@@ -124,7 +124,7 @@ void health_measure(void)
 	for (size_t i = 0; i < HEALTH_PARTS; i++) {
 		const struct part *part = &health.parts[i];
 
-		if (part->name[0] == '\0')
+		if (part->name[0] == '\0' || part->works)
 			continue;
 		ready = false;
 		metrics_set(METRIC_TROUBLE,

@@ -7,6 +7,7 @@
 
 #define TRY_MS 250       /* at first between two tries */
 #define TRY_LAST_MS 1800 /* and at last: "within two seconds" */
+#define PAUSED_MS 500    /* between two looks whether a pause has ended */
 
 static bool is_of(const struct held *held, const struct dataset *dataset)
 {
@@ -123,7 +124,8 @@ struct held *held_due(const struct held_set *set, int64_t now_ms)
 	for (size_t i = 0; i < set->count; i++) {
 		struct held *held = &set->items[i];
 
-		if (held->count > 0 && held->try_ms <= now_ms &&
+		if (!held->paused && held->count > 0 &&
+			held->try_ms <= now_ms &&
 			(due == NULL || held->try_ms < due->try_ms))
 			due = held;
 	}
@@ -135,7 +137,8 @@ int held_wait_ms(const struct held_set *set, int64_t now_ms)
 	int64_t wait = -1;
 
 	for (size_t i = 0; i < set->count; i++) {
-		const int64_t left = set->items[i].try_ms > now_ms ?
+		const int64_t left = set->items[i].paused ? PAUSED_MS :
+			set->items[i].try_ms > now_ms ?
 			set->items[i].try_ms - now_ms : 0;
 
 		if (set->items[i].count > 0 && (wait < 0 || left < wait))

@@ -1,5 +1,5 @@
-/* held.h - datasets whose tables take nothing just now, and their messages that
- * wait for it, so that those of other datasets pass. Pure but for the memory
+/* held.h - datasets whose tables take nothing just now, or that an operator has
+ * paused, and their messages that wait for it, so that those of other datasets pass. Pure but for the memory
  * it takes.
  *
  * A dataset is known by its names: it outlives a change of the plan. */
@@ -18,6 +18,7 @@ struct held {
 	size_t passable; /* of count: not from a queue of dead letters */
 	int64_t since_ms; /* the first of its messages was held */
 	int64_t try_ms;   /* when one is tried next */
+	bool paused;      /* by an operator: none is tried */
 	struct backoff backoff;
 	struct log_repeat trouble, moved;
 };

@@ -33,6 +33,8 @@ enum note_kind {
 	NOTE_ROOM,
 	NOTE_PAUSE,
 	NOTE_RESUME,
+	NOTE_HALT,
+	NOTE_GO,
 	NOTE_QUEUES,
 };
 
@@ -72,6 +74,7 @@ struct intake {
 	struct parcel **held; /* delivered, but out is full */
 	size_t held_count, held_cap, held_bytes;
 	bool paused;
+	bool halted; /* by an operator, or nobody has asked yet */
 	bool renew; /* leave this connection for a new one */
 	struct backoff backoff;
 	struct log_repeat trouble;
@@ -169,6 +172,16 @@ void intake_resume(struct intake *intake)
 	send_note(intake, note_new(NOTE_RESUME), -1);
 }
 
+void intake_halt(struct intake *intake)
+{
+	send_note(intake, note_new(NOTE_HALT), -1);
+}
+
+void intake_go(struct intake *intake)
+{
+	send_note(intake, note_new(NOTE_GO), -1);
+}
+
 static struct source_queue *list_queues(const struct pipeline_set *set,
 	size_t *count, struct err *err)
 {
@@ -256,6 +269,14 @@ static void take_note(struct intake *intake, struct note *note)
 		break;
 	case NOTE_RESUME:
 		intake->paused = false;
+		break;
+	case NOTE_HALT:
+		intake->halted = true;
+		health_up("broker"); /* nobody asks for it */
+		health_up("queues");
+		break;
+	case NOTE_GO:
+		intake->halted = false;
 		break;
 	case NOTE_QUEUES:
 		take_queues(intake, note);
@@ -628,7 +649,8 @@ static bool turn(struct intake *intake, struct err *err)
 
 static bool wanted(const struct intake *intake)
 {
-	return !intake->paused && !queue_closed(intake->notes);
+	return !intake->paused && !intake->halted &&
+		!queue_closed(intake->notes);
 }
 
 static void recovered(struct intake *intake)
@@ -731,7 +753,7 @@ static void *run(void *context)
 		struct err err = { 0 };
 
 		take_notes(intake);
-		if (intake->paused)
+		if (intake->paused || intake->halted)
 			await_note(intake, -1);
 		else if (!serve(intake, &err))
 			fail(intake, &err);
@@ -768,6 +790,7 @@ struct intake *intake_start(const struct config *config,
 	intake->out = out;
 	intake->fate = fate;
 	intake->paused = true;
+	intake->halted = true;
 	intake->backoff = (struct backoff){ .base_ms = 250,
 		.ceiling_ms = 2000 };
 	intake->notes = queue_new(NOTES_MAX, NOTES_MAX, err);

@@ -23,7 +23,7 @@ struct parcel {
 };
 void parcel_free(struct parcel *parcel);
 
-/* Starts the thread, paused. Deliveries go to `out`, which stays the
+/* Starts the thread, paused and halted. Deliveries go to `out`, which stays the
  * caller's; config must outlive the intake. */
 struct intake *intake_start(const struct config *config,
 	const struct pipeline_set *set, struct queue *out, struct fate *fate,
@@ -45,6 +45,10 @@ void intake_room(struct intake *intake);
 /* Drops the connection (the broker takes everything back), or connects. */
 void intake_pause(struct intake *intake);
 void intake_resume(struct intake *intake);
+/* The same for an operator, who halts it whatever else goes on: it consumes
+ * while it is neither paused nor halted. */
+void intake_halt(struct intake *intake);
+void intake_go(struct intake *intake);
 /* Other pipelines: consumes their queues, on a new connection. */
 bool intake_set_queues(struct intake *intake, const struct pipeline_set *set,
 	struct err *err) MUST_CHECK;

@@ -220,7 +220,8 @@ static void make_name(struct loader *loader)
 
 struct loader *loader_start(const struct config *config, struct plan *plan,
 	struct queue *deliveries, struct intake *intake, struct fate *fate,
-	struct watchdog *watchdog, struct care *care, struct err *err)
+	struct watchdog *watchdog, struct care *care, struct pauses *pauses,
+	struct err *err)
 {
 	struct loader *loader = calloc(1, sizeof(*loader));
 
@@ -234,6 +235,7 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	loader->deliveries = deliveries;
 	loader->intake = intake;
 	loader->care = care;
+	loader->pauses = pauses;
 	loader->fate = fate;
 	make_name(loader);
 	measure_plan(plan);

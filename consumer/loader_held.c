@@ -1,5 +1,5 @@
-/* loader_held.c - datasets whose tables take nothing now: theirs wait, the
- * others are loaded. */
+/* loader_held.c - datasets whose tables take nothing now, or that an operator
+ * has paused: theirs wait, the others are loaded. */
 #include "consumer/loader_private.h"
 #include "common/clock.h"
 #include "common/health.h"
@@ -43,6 +43,30 @@ bool loader_hold_dataset(struct loader *loader, const struct err *why)
 	return true;
 }
 
+static bool is_paused(struct loader *loader, const struct dataset *root)
+{
+	char name[160];
+
+	(void)snprintf(name, sizeof(name), "%s.%s", root->pipeline->name,
+		root->name);
+	return pauses_has(loader->pauses, name);
+}
+
+/* What waits of this dataset; made when it is paused. NULL and no error: it
+ * does not wait. */
+static struct held *find_held(struct loader *loader,
+	const struct dataset *root, struct err *err)
+{
+	struct held *held = held_find(&loader->held, root);
+
+	if (held != NULL || root == NULL || !is_paused(loader, root))
+		return held;
+	held = held_add(&loader->held, root, err);
+	if (held != NULL)
+		held->paused = true;
+	return held;
+}
+
 /* Takes those of datasets that wait out of the pending ones. */
 static bool hold_back(struct loader *loader, struct err *err)
 {
@@ -50,14 +74,14 @@ static bool hold_back(struct loader *loader, struct err *err)
 	size_t kept = 0;
 	bool ok = true;
 
-	if (loader->held.count == 0)
-		return true;
 	for (size_t i = 0; i < loader->pending_count; i++) {
 		struct work *work = loader->pending[i];
 		struct held *held;
 
 		work_find_dataset(work, &loader->plan->set);
-		held = held_find(&loader->held, derive_root(work->dataset));
+		held = ok ? find_held(loader, derive_root(work->dataset), err) :
+			NULL;
+		ok = ok && err->kind == ERR_NONE;
 		if (ok && held != NULL &&
 			(ok = held_push(held, work, now_ms, err)))
 			loader->pending_bytes -=
@@ -149,9 +173,24 @@ static bool try_held(struct loader *loader, struct err *err)
 	return loader->rows == 0 || release(loader, held, err);
 }
 
+/* Their messages are tried no more, or pending again. */
+static bool mind_paused(struct loader *loader, struct err *err)
+{
+	for (size_t i = loader->held.count; i > 0; i--) {
+		struct held *held = &loader->held.items[i - 1];
+		const bool was = held->paused;
+
+		held->paused = pauses_has(loader->pauses, held->name);
+		if (was && !held->paused && !release(loader, held, err))
+			return false;
+	}
+	return true;
+}
+
 bool loader_mind_held(struct loader *loader, struct err *err)
 {
-	if (!hold_back(loader, err) || !try_held(loader, err))
+	if (!mind_paused(loader, err) || !hold_back(loader, err) ||
+		!try_held(loader, err))
 		return false;
 	for (size_t i = 0; i < loader->held.count; i++)
 		give_held_back(loader, &loader->held.items[i]);

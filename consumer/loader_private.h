@@ -21,6 +21,7 @@ struct loader {
 	struct queue *deliveries;
 	struct intake *intake;
 	struct care *care; /* NULL: nobody looks after what is loaded */
+	struct pauses *pauses;
 	struct fate *fate;
 	pthread_t thread;
 	_Atomic(struct plan *) next_plan;

@@ -32,6 +32,7 @@ struct daemon {
 	struct intake *intake;
 	struct watchdog *watchdog;
 	struct care *care;
+	struct pauses *pauses;
 	struct loader *loader;
 	int signals;
 };
@@ -101,13 +102,16 @@ static bool start(struct daemon *daemon, struct err *err)
 		daemon->watchdog = watchdog_start((int)config->stuck_secs, err);
 	if (err->kind == ERR_NONE)
 		daemon->care = care_start(config, &daemon->fate, err);
+	if (err->kind == ERR_NONE)
+		daemon->pauses = pauses_start(config, daemon->intake,
+			&daemon->fate, err);
 	if (err->kind != ERR_NONE) {
 		plan_free(plan);
 		return false;
 	}
 	daemon->loader = loader_start(config, plan, daemon->deliveries,
 		daemon->intake, &daemon->fate, daemon->watchdog, daemon->care,
-		err);
+		daemon->pauses, err);
 	return daemon->loader != NULL;
 }
 
@@ -200,6 +204,7 @@ static void stop(struct daemon *daemon)
 	probe_stop(daemon->probe);
 	loader_join(daemon->loader);
 	care_join(daemon->care);
+	pauses_join(daemon->pauses);
 	watchdog_stop(daemon->watchdog);
 	intake_stop(daemon->intake); /* sends the last acknowledgements */
 	while ((parcel = queue_pop(daemon->deliveries, 0)) != NULL)

@@ -371,6 +371,7 @@ void rig_renew_connection(void)
 		(void)poll(NULL, 0, 10);
 	CU_ASSERT_EQUAL_FATAL(intake_generation(rig.intake), 0);
 	intake_resume(rig.intake);
+	intake_go(rig.intake);
 }
 
 void rig_await_deliveries(size_t count)
@@ -397,8 +398,9 @@ void rig_start_consumer(void)
 		&rig.fate, &err);
 	must(rig.intake != NULL, &err);
 	rig.loader = loader_start(&rig.config, plan, rig.deliveries,
-		rig.intake, &rig.fate, NULL, NULL, &err);
+		rig.intake, &rig.fate, NULL, NULL, NULL, &err);
 	must(rig.loader != NULL, &err);
+	intake_go(rig.intake);
 }
 
 void rig_stop_consumer(void)
