@@ -28,12 +28,13 @@ static bool read_date(const char *text, int64_t *us)
 	return true;
 }
 
+/* Digits, as many as there are: ids may be longer than 64 bits. */
 static bool is_integer(const char *text)
 {
 	const char *digits = text + (*text == '-' ? 1 : 0);
 	const size_t len = strlen(digits);
 
-	return len > 0 && len <= 18 && strspn(digits, "0123456789") == len;
+	return len > 0 && strspn(digits, "0123456789") == len;
 }
 
 /* A date stays a date, a time becomes one with Z. */
@@ -62,10 +63,47 @@ bool api_cursor_shown(const struct api_cursor *cursor, const char *value,
 		read_date(value, &us))
 		return show_time(us - back * 1000000, true, out, err);
 	if (back > 0 && cursor->kind == API_CURSOR_INTEGER &&
-		is_integer(value))
+		is_integer(value) && strlen(value) <= 18)
 		return buf_printf(out, err, "%" PRId64,
 			(int64_t)strtoll(value, NULL, 10) - back);
 	return buf_add_str(out, value, err);
+}
+
+/* A time, or a date: its midnight. */
+static bool read_moment(const char *text, int64_t *us)
+{
+	return read_time(text, us) || read_date(text, us);
+}
+
+bool api_cursor_valid(enum api_cursor_kind kind, const char *value)
+{
+	int64_t us;
+
+	switch (kind) {
+	case API_CURSOR_TIME: /* or seconds since whenever */
+		return read_moment(value, &us) || is_integer(value);
+	case API_CURSOR_INTEGER:
+		return is_integer(value);
+	default:
+		return value[0] != '\0';
+	}
+}
+
+static bool integer_greater(const char *a, const char *b)
+{
+	const bool a_less = *a == '-', b_less = *b == '-';
+	size_t x, y;
+
+	if (a_less != b_less)
+		return b_less && (strspn(a, "0") != strlen(a) ||
+			strspn(b + 1, "0") != strlen(b + 1));
+	a += a_less + strspn(a + a_less, "0");
+	b += b_less + strspn(b + b_less, "0");
+	x = strlen(a);
+	y = strlen(b);
+	if (x != y)
+		return (x > y) != a_less;
+	return a_less ? strcmp(b, a) > 0 : strcmp(a, b) > 0;
 }
 
 bool api_cursor_greater(enum api_cursor_kind kind, const char *a,
@@ -73,13 +111,10 @@ bool api_cursor_greater(enum api_cursor_kind kind, const char *a,
 {
 	int64_t x, y;
 
-	if (kind == API_CURSOR_TIME && read_time(a, &x) && read_time(b, &y))
+	if (kind == API_CURSOR_TEXT)
+		return strcmp(a, b) > 0;
+	if (kind == API_CURSOR_TIME && read_moment(a, &x) &&
+		read_moment(b, &y))
 		return x > y;
-	if (kind == API_CURSOR_INTEGER) {
-		if (is_integer(a) && is_integer(b))
-			return strtoll(a, NULL, 10) > strtoll(b, NULL, 10);
-		if (strlen(a) != strlen(b)) /* digits beyond 18 */
-			return strlen(a) > strlen(b);
-	}
-	return strcmp(a, b) > 0;
+	return is_integer(a) && is_integer(b) && integer_greater(a, b);
 }

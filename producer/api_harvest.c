@@ -61,6 +61,13 @@ static bool value_at(const char *text, size_t len, char *const *steps,
 	}
 }
 
+static void note_odd(struct api_harvest *harvest, const struct buf *value)
+{
+	if (harvest->odd++ == 0)
+		(void)snprintf(harvest->first_odd, sizeof(harvest->first_odd),
+			"%s", value->data);
+}
+
 static bool note_cursor(struct work *work, const char *text, size_t len)
 {
 	const struct api_cursor *cursor = &work->api->cursor;
@@ -70,10 +77,14 @@ static bool note_cursor(struct work *work, const char *text, size_t len)
 	bool ok = value_at(text, len, cursor->field, &value, &there,
 		work->err);
 
-	if (ok && there && value.len > 0 &&
-		strlen(value.data) == value.len &&
-		(most->len == 0 || api_cursor_greater(cursor->kind, value.data,
-			most->data))) {
+	there = ok && there && value.len > 0;
+	if (there && (strlen(value.data) != value.len ||
+			     !api_cursor_valid(cursor->kind, value.data))) {
+		note_odd(work->harvest, &value);
+		there = false;
+	}
+	if (there && (most->len == 0 || api_cursor_greater(cursor->kind,
+			value.data, most->data))) {
 		buf_clear(most);
 		*most = value;
 		return true;

@@ -23,6 +23,8 @@ struct api_harvest {
 	uint64_t rejects;  /* rows of a table that do not fit */
 	char first_reject[256];
 	struct buf cursor; /* the largest; len 0: none */
+	uint64_t odd;      /* values of its field that are none of its type */
+	char first_odd[64];
 	struct buf parents; /* "<child number>\t<pointer=value&...>\n" each */
 };
 

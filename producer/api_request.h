@@ -52,6 +52,9 @@ bool api_note_read(const char *note, long *status, struct buf *headers,
 /* The cursor as it is sent: moved back by look_back. False: *err. */
 bool api_cursor_shown(const struct api_cursor *cursor, const char *value,
 	struct buf *out, struct err *err) MUST_CHECK;
+/* Whether a record's value may become the cursor: "n/a" is no time, and would
+ * be the largest for ever. */
+bool api_cursor_valid(enum api_cursor_kind kind, const char *value) MUST_CHECK;
 /* Whether a is the larger one; what cannot be compared is not. */
 bool api_cursor_greater(enum api_cursor_kind kind, const char *a,
 	const char *b);

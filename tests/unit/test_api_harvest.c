@@ -67,6 +67,23 @@ static void the_largest_value_is_kept(void)
 		"2026-01-02T00:00:00Z");
 }
 
+static void other_types_are_no_cursor(void)
+{
+	const struct pipeline_api api = { .cursor.field = field };
+	static const char body[] = "[{\"at\":\"2026-01-02T00:00:00Z\"},"
+		"{\"at\":\"unknown\"},{\"at\":true},{\"at\":[]},{\"at\":\"\"}]";
+	struct api_harvest harvest;
+	struct err err = { 0 };
+
+	CU_ASSERT_TRUE(api_harvest(&api, NULL, 0, body, strlen(body), &harvest,
+		&err));
+	CU_ASSERT_EQUAL(harvest.records, 5);
+	CU_ASSERT_STRING_EQUAL(harvest.cursor.data, "2026-01-02T00:00:00Z");
+	CU_ASSERT_EQUAL(harvest.odd, 2);
+	CU_ASSERT_STRING_EQUAL(harvest.first_odd, "unknown");
+	api_harvest_clear(&harvest);
+}
+
 static void children_get_what_they_name(void)
 {
 	char *steps_a[] = { (char *)(uintptr_t)"id", NULL };
@@ -93,6 +110,7 @@ CU_TestInfo api_harvest_tests[] = {
 		records_are_the_answers_own_bytes },
 	{ "answers of no use are refused", answers_of_no_use_are_refused },
 	{ "the largest value is kept", the_largest_value_is_kept },
+	{ "values of other types are no cursor", other_types_are_no_cursor },
 	{ "children get what they name", children_get_what_they_name },
 	CU_TEST_INFO_NULL,
 };

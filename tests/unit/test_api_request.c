@@ -124,6 +124,29 @@ static void cursors_are_compared(void)
 	CU_ASSERT_TRUE(api_cursor_greater(API_CURSOR_INTEGER,
 		"10000000000000000000", "9999999999999999999"));
 	CU_ASSERT_TRUE(api_cursor_greater(API_CURSOR_TEXT, "9", "10"));
+	CU_ASSERT_TRUE(api_cursor_greater(API_CURSOR_TIME, "2026-01-02",
+		"2026-01-01T23:59:59Z"));
+	CU_ASSERT_TRUE(api_cursor_greater(API_CURSOR_TIME, "1700000000",
+		"999999999"));
+	CU_ASSERT_TRUE(api_cursor_greater(API_CURSOR_INTEGER, "0", "-0007"));
+	CU_ASSERT_FALSE(api_cursor_greater(API_CURSOR_INTEGER, "0", "-0"));
+	CU_ASSERT_TRUE(api_cursor_greater(API_CURSOR_INTEGER, "-7", "-0010"));
+	CU_ASSERT_FALSE(api_cursor_greater(API_CURSOR_INTEGER, "007", "7"));
+}
+
+/* What compares as the largest would stay so for ever. */
+static void what_is_no_such_value_is_no_cursor(void)
+{
+	CU_ASSERT_FALSE(api_cursor_greater(API_CURSOR_TIME, "never",
+		"2026-01-01T01:00:00Z"));
+	CU_ASSERT_FALSE(api_cursor_greater(API_CURSOR_INTEGER, "1.5", "99"));
+	CU_ASSERT_FALSE(api_cursor_valid(API_CURSOR_TIME, "never"));
+	CU_ASSERT_FALSE(api_cursor_valid(API_CURSOR_TIME, ""));
+	CU_ASSERT_TRUE(api_cursor_valid(API_CURSOR_TIME, "2026-01-01"));
+	CU_ASSERT_TRUE(api_cursor_valid(API_CURSOR_TIME, "1700000000"));
+	CU_ASSERT_FALSE(api_cursor_valid(API_CURSOR_INTEGER, "1.5"));
+	CU_ASSERT_FALSE(api_cursor_valid(API_CURSOR_INTEGER, "-"));
+	CU_ASSERT_TRUE(api_cursor_valid(API_CURSOR_TEXT, "never"));
 }
 
 CU_TestInfo api_request_tests[] = {
@@ -132,5 +155,7 @@ CU_TestInfo api_request_tests[] = {
 		notes_hold_no_secret },
 	{ "cursors look back", cursors_look_back },
 	{ "cursors are compared as what they are", cursors_are_compared },
+	{ "what is no such value is no cursor",
+		what_is_no_such_value_is_no_cursor },
 	CU_TEST_INFO_NULL,
 };
