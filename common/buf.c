@@ -269,6 +269,29 @@ bool buf_add_json(struct buf *buf, const void *data, size_t len,
 	return ok && buf_add_char(buf, '"', err);
 }
 
+bool buf_add_base64(struct buf *buf, const void *data, size_t len,
+	struct err *err)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *bytes = data;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < len; i += 3) {
+		const size_t n = len - i < 3 ? len - i : 3;
+		unsigned bits = 0;
+		char four[4];
+
+		for (size_t k = 0; k < 3; k++)
+			bits = bits << 8 | (k < n ? bytes[i + k] : 0);
+		for (size_t k = 0; k < 4; k++)
+			four[k] = k <= n ?
+				digits[bits >> (18 - 6 * k) & 63] : '=';
+		ok = buf_add(buf, four, 4, err);
+	}
+	return ok;
+}
+
 static int digit(char c)
 {
 	if (c >= '0' && c <= '9')

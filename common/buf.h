@@ -58,6 +58,10 @@ bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 bool buf_add_json(struct buf *buf, const void *data, size_t len,
 	struct err *err) MUST_CHECK;
 
+/* Adds data as base64 (RFC 4648 4) in one line, padded. */
+bool buf_add_base64(struct buf *buf, const void *data, size_t len,
+	struct err *err) MUST_CHECK;
+
 /* Adds the bytes that hex, as PostgreSQL's encode(..., 'hex') writes it, stands
  * for; a buf to which nothing was added holds "". Other text: ERR_STOP. */
 bool buf_add_unhexed(struct buf *buf, const char *hex, size_t len,

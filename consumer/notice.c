@@ -187,26 +187,13 @@ bool notice_body(const struct notice *notice, bool slack, struct buf *out,
 static bool add_base64(const char *data, size_t len, struct buf *out,
 	struct err *err)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	bool ok = true;
 
-	for (size_t i = 0; ok && i < len; i += 3) {
-		const size_t n = len - i < 3 ? len - i : 3;
-		unsigned bits = 0;
-		char four[4];
-
-		for (size_t k = 0; k < 3; k++)
-			bits = bits << 8 |
-				(k < n ? (unsigned char)data[i + k] : 0);
-		for (size_t k = 0; k < 4; k++)
-			four[k] = k <= n ?
-				digits[bits >> (18 - 6 * k) & 63] : '=';
-		ok = buf_add(out, four, 4, err) &&
-			((i + 3) % LINE_BYTES != 0 ||
-				buf_add_str(out, "\r\n", err));
-	}
-	return ok && buf_add_str(out, "\r\n", err);
+	for (size_t i = 0; ok && i < len; i += LINE_BYTES)
+		ok = buf_add_base64(out, data + i, len - i < LINE_BYTES ?
+				len - i : LINE_BYTES, err) &&
+			buf_add_str(out, "\r\n", err);
+	return ok;
 }
 
 /* In English, whatever the locale says. */

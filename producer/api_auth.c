@@ -255,6 +255,27 @@ static bool hide_both(const char *secret, struct buf *text, struct err *err)
 	return ok;
 }
 
+/* As basic authentication sends it. */
+static bool hide_basic(const struct api_login *login, struct buf *text,
+	struct err *err)
+{
+	struct buf plain = { 0 }, sent = { 0 };
+	bool ok;
+
+	if (login->password == NULL)
+		return true;
+	ok = buf_printf(&plain, err, "%s:%s", login->user, login->password) &&
+		buf_add_base64(&sent, plain.data, plain.len, err) &&
+		hide_one(sent.data, text, err);
+	if (plain.data != NULL)
+		explicit_bzero(plain.data, plain.len);
+	if (sent.data != NULL)
+		explicit_bzero(sent.data, sent.len);
+	buf_clear(&plain);
+	buf_clear(&sent);
+	return ok;
+}
+
 bool api_login_hide(const struct api_login *login, struct buf *text,
 	struct err *err)
 {
@@ -264,5 +285,6 @@ bool api_login_hide(const struct api_login *login, struct buf *text,
 	return hide_both(value, text, err) &&
 		hide_both(blank == NULL ? NULL : blank + 1, text, err) &&
 		hide_both(login->query_value, text, err) &&
-		hide_both(login->password, text, err);
+		hide_both(login->password, text, err) &&
+		hide_basic(login, text, err);
 }
