@@ -12,6 +12,7 @@
 
 #define FDS_MAX 8
 #define PRUNE_MS (INT64_C(3600) * 1000)
+#define DELETE_MAX 50 /* at a time: others wait meanwhile */
 #define KEEP_US (INT64_C(90) * 24 * 3600 * 1000000)
 
 struct api_poller {
@@ -118,14 +119,44 @@ static bool take_replies(struct api_poller *p, struct err *err)
 	return true;
 }
 
+/* Answers with a source are the consumer's to delete: it knows what is
+ * complete. Of these it has never heard. */
+static bool delete_objects(struct api_desk *desk, struct err *err)
+{
+	const int64_t keep = desk->plan->config.object_store_keep_secs;
+	const int64_t before_us = clock_wall_us() - keep * 1000000;
+	bool ok = keep > 0 && desk->store != NULL;
+
+	for (int i = 0; ok && i < DELETE_MAX; i++) {
+		char *object;
+
+		ok = api_state_next_object(desk->state, before_us, &object,
+			err);
+		if (ok && object == NULL)
+			return true;
+		ok = ok && object_delete(desk->store, object, err) &&
+			api_state_drop_object(desk->state, object, err);
+		free(object);
+	}
+	return ok || err->kind == ERR_NONE;
+}
+
+static int64_t prune_ms(const struct api_desk *desk)
+{
+	const int64_t ms = desk->plan->config.object_store_keep_secs * 100;
+
+	return ms == 0 || ms > PRUNE_MS ? PRUNE_MS : ms < 1000 ? 1000 : ms;
+}
+
 static void prune(struct api_poller *p)
 {
 	struct err why = { 0 };
 
 	if (clock_now_ms() < p->prune_ms)
 		return;
-	p->prune_ms = clock_now_ms() + PRUNE_MS;
-	if (!api_state_prune(p->desk.state, clock_wall_us() - KEEP_US, &why))
+	p->prune_ms = clock_now_ms() + prune_ms(&p->desk);
+	if (!api_state_prune(p->desk.state, clock_wall_us() - KEEP_US, &why) ||
+		!delete_objects(&p->desk, &why))
 		log_err(LOG_WARN, "prune_failed", &why);
 }
 

@@ -78,6 +78,7 @@ struct change {
 	const char *address;
 	const struct api_known *known;
 	const struct buf *parents;
+	const char *object;      /* kept, and no source came of it */
 	const char *parent_done; /* its sequence has ended */
 	const char *parent_cursor;
 	bool wake_children;
@@ -124,12 +125,16 @@ static bool put_all(struct api_desk *desk, struct api_endpoint *e,
 	const struct change *change, struct err *err)
 {
 	struct state *state = desk->state;
+	const int64_t today = clock_wall_us() / DAY_US;
+	const int64_t used = e->host->day == today ? e->host->used : 0;
 	bool ok = change->source == NULL ||
 		state_add(state, change->source, err);
 
 	if (ok && change->known != NULL)
 		ok = api_state_put_known(state, e->name, change->address,
 			change->known, err);
+	if (ok && change->object != NULL)
+		ok = api_state_add_object(state, change->object, err);
 	if (ok && change->parents != NULL)
 		ok = put_parents(desk, e, change->parents, err);
 	if (ok && change->parent_done != NULL)
@@ -142,8 +147,8 @@ static bool put_all(struct api_desk *desk, struct api_endpoint *e,
 	return ok && api_state_put_row(state, e->name, &e->row, err) &&
 		api_state_put_intent(state, e->name,
 			e->intends ? &e->intent : NULL, err) &&
-		api_state_put_used(state, e->host->name, clock_wall_us() /
-			DAY_US, e->host->used + (e->intends ? 1 : 0), err);
+		api_state_put_used(state, e->host->name, today,
+			used + (e->intends ? 1 : 0), err);
 }
 
 static bool write_down(struct api_desk *desk, struct api_endpoint *e,
@@ -395,6 +400,40 @@ static void go_on(struct api_endpoint *e)
 
 /* -- beginning ------------------------------------------------------------------------ */
 
+/* Whether the request that was written down is one that the pipeline file
+ * still means. A next page's address is the server's word: only who was asked
+ * can have changed. */
+static bool still_meant(const struct api_endpoint *e)
+{
+	const struct api_ask ask = api_ask_of(e);
+	struct http_url now, then;
+	struct buf url = { 0 };
+	struct err none = { 0 };
+	bool same;
+
+	if (e->intent.place.url != NULL)
+		return http_url_read(e->api->url, true, &now, &none) &&
+			http_url_read(e->intent.url, true, &then, &none) &&
+			strcmp(now.origin, then.origin) == 0;
+	same = api_request_url(&ask, &url, &none) &&
+		strcmp(url.data, e->intent.url) == 0;
+	buf_clear(&url);
+	return same;
+}
+
+/* Somebody mended the pipeline file: a new run, and soon. */
+static bool forget_run(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	if (e->row.failures == 0 || e->api->every_secs > 0 ||
+		e->api->cron != NULL)
+		e->row.next_us = 1;
+	e->row.running = false;
+	e->intends = e->adopt = false;
+	e->phase = API_IDLE;
+	return api_state_add_object(desk->state, e->intent.object, err);
+}
+
 bool api_load(struct api_desk *desk, struct api_endpoint *e, struct err *err)
 {
 	char *cursor = NULL;
@@ -423,7 +462,7 @@ bool api_load(struct api_desk *desk, struct api_endpoint *e, struct err *err)
 	e->backoff = (struct backoff){ .base_ms = (int)e->api->retry.first_ms,
 		.ceiling_ms = (int)e->api->retry.most_ms };
 	free(cursor);
-	return ok;
+	return ok && (still_meant(e) || forget_run(desk, e, err));
 }
 
 static bool add_words(struct api_desk *desk, const struct api_endpoint *e,
@@ -517,6 +556,9 @@ static bool take_header(const struct buf *headers, const char *name,
 	return err->kind == ERR_NONE;
 }
 
+#define NO_CONTENT 204
+#define NOT_MODIFIED 304
+
 /* The place after an unchanged page is the one that came after it before. */
 static bool recall(struct api_endpoint *e, struct answer *answer,
 	struct err *err)
@@ -524,6 +566,9 @@ static bool recall(struct api_endpoint *e, struct answer *answer,
 	const struct api_known *known = &answer->known;
 	const struct api_place *now = &e->intent.place;
 
+	if (known->etag == NULL && known->modified == NULL)
+		return err_set(err, ERR_REJECT, "304 to a request that named "
+			"no version");
 	answer->unchanged = true;
 	answer->more = known->more ? API_MORE_NEXT : API_MORE_END;
 	answer->next = (struct api_place){ .number = now->number + 1,
@@ -551,8 +596,6 @@ static bool find_next(struct api_endpoint *e, struct answer *answer,
 }
 
 /* Parents and children of a page that was the same before were told then. */
-#define NO_CONTENT 204
-
 static bool judge(struct api_desk *desk, struct api_endpoint *e, long status,
 	const char *address, struct answer *answer, struct err *err)
 {
@@ -628,6 +671,20 @@ static const char *base_name(const char *name)
 	return slash == NULL ? name : slash + 1;
 }
 
+static void complain(const struct api_endpoint *e,
+	const struct api_harvest *harvest)
+{
+	if (harvest->rejects > 0)
+		LOG(LOG_WARN, "rows_rejected", LOG_S("endpoint", e->name),
+			LOG_U("rows", harvest->rejects),
+			LOG_S("first", harvest->first_reject));
+	if (harvest->odd > 0)
+		LOG(LOG_WARN, "cursor_unread", LOG_S("endpoint", e->name),
+			LOG_U("records", harvest->odd),
+			LOG_S("first", harvest->first_odd),
+			LOG_S("why", "not of the cursor's type"));
+}
+
 static bool spool(struct api_desk *desk, struct api_endpoint *e,
 	struct answer *answer, struct err *err)
 {
@@ -642,10 +699,7 @@ static bool spool(struct api_desk *desk, struct api_endpoint *e,
 		return false;
 	++*desk->open;
 	answer->source->counted = desk->open;
-	if (harvest->rejects > 0)
-		LOG(LOG_WARN, "rows_rejected", LOG_S("endpoint", e->name),
-			LOG_U("rows", harvest->rejects),
-			LOG_S("first", harvest->first_reject));
+	complain(e, harvest);
 	return true;
 }
 
@@ -675,15 +729,19 @@ static bool count(struct api_endpoint *e, const struct answer *answer,
 
 /* Everything changes here, or nothing. */
 static bool advance(struct api_desk *desk, struct api_endpoint *e,
-	const char *address, struct answer *answer, struct err *err)
+	const char *address, struct answer *answer, bool kept,
+	struct err *err)
 {
 	struct change change = { .source = answer->source,
 		.address = address, .known = &answer->known,
 		.parents = answer->unchanged ? NULL :
 			&answer->harvest.parents };
-	char *parent = NULL;
-	bool ok = count(e, answer, err) && state_begin(desk->state, err);
+	char *parent = NULL, *object = NULL;
+	bool ok = (!kept || answer->source != NULL ||
+		replace(&object, e->intent.object, err)) &&
+		count(e, answer, err) && state_begin(desk->state, err);
 
+	change.object = object;
 	if (ok && answer->more == API_MORE_NEXT)
 		ok = replace(&parent, e->intent.parent, err) &&
 			intend(e, &answer->next, parent, err);
@@ -692,6 +750,7 @@ static bool advance(struct api_desk *desk, struct api_endpoint *e,
 	free(parent);
 	ok = ok && put_all(desk, e, &change, err) &&
 		state_commit(desk->state, err);
+	free(object);
 	return ok || fall_back(desk, e, err);
 }
 
@@ -723,7 +782,7 @@ bool api_take_answer(struct api_desk *desk, struct api_endpoint *e,
 	const size_t places = e->ring.count;
 	bool ok = address_of(e, &address, err);
 
-	if (status == 304)
+	if (status == NOT_MODIFIED)
 		ok = ok && api_state_known(desk->state, e->name,
 			address.data, &answer.known, err) &&
 			recall(e, &answer, err);
@@ -733,7 +792,8 @@ bool api_take_answer(struct api_desk *desk, struct api_endpoint *e,
 	if (ok && !answer.unchanged)
 		ok = (stored || keep(desk, e, status, &answer, err)) &&
 			spool(desk, e, &answer, err);
-	ok = ok && advance(desk, e, address.data, &answer, err);
+	ok = ok && advance(desk, e, address.data, &answer,
+		stored || !answer.unchanged, err);
 	if (ok) {
 		hand_over(desk, &answer);
 		go_on(e);
@@ -749,7 +809,8 @@ bool api_take_answer(struct api_desk *desk, struct api_endpoint *e,
 bool api_fail(struct api_desk *desk, struct api_endpoint *e, bool lost,
 	const struct err *why, struct err *err)
 {
-	const struct change change = { .source = NULL };
+	const struct change change = { .object = lost ? e->intent.object :
+		NULL };
 	struct api_row *row = &e->row;
 
 	if (!replace(&row->error, why->text, err))

@@ -57,7 +57,10 @@ const char api_state_schema[] =
 	"create table if not exists api_host ("
 	" host text primary key,"
 	" day integer not null,"
-	" used integer not null) without rowid;";
+	" used integer not null) without rowid;"
+	"create table if not exists api_object ("
+	" object text primary key,"
+	" noted_us integer not null) without rowid;";
 
 /* -- small things -------------------------------------------------------- */
 
@@ -388,6 +391,37 @@ bool api_state_put_used(struct state *state, const char *host, int64_t day,
 		" values (?, ?, ?)", "sii", host, day, used), err);
 }
 
+/* -- answers of which no source came -------------------------------------------------------- */
+
+bool api_state_add_object(struct state *state, const char *object,
+	struct err *err)
+{
+	return done(prepare(state, err,
+		"insert or ignore into api_object (object, noted_us)"
+		" values (?, ?)", "si", object, clock_wall_us()), err);
+}
+
+bool api_state_next_object(struct state *state, int64_t before_us,
+	char **object, struct err *err)
+{
+	struct sqlite_stmt *stmt = prepare(state, err,
+		"select object from api_object where noted_us < ?"
+		" order by noted_us limit 1", "i", before_us);
+	bool found;
+
+	*object = NULL;
+	if (!one(stmt, &found, err) || !found)
+		return err->kind == ERR_NONE;
+	return take(stmt, 0, object, err) && end(stmt, true, err);
+}
+
+bool api_state_drop_object(struct state *state, const char *object,
+	struct err *err)
+{
+	return done(prepare(state, err,
+		"delete from api_object where object = ?", "s", object), err);
+}
+
 /* -- the whole ----------------------------------------------------------------------------- */
 
 bool api_state_reset(struct state *state, const char *endpoint,
@@ -397,6 +431,10 @@ bool api_state_reset(struct state *state, const char *endpoint,
 			" most = null, running = 0, failures = 0, next_us = 0,"
 			" error = null where endpoint = ?", "s", endpoint),
 		       err) &&
+		done(prepare(state, err, "insert or ignore into api_object"
+			" (object, noted_us) select object, ? from api_intent"
+			" where endpoint = ?", "is", clock_wall_us(),
+			endpoint), err) &&
 		done(prepare(state, err, "delete from api_intent where"
 			" endpoint = ?", "s", endpoint), err) &&
 		done(prepare(state, err, "delete from api_address where"

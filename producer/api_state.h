@@ -81,6 +81,16 @@ bool api_state_used(struct state *state, const char *host, int64_t day,
 bool api_state_put_used(struct state *state, const char *host, int64_t day,
 	int64_t used, struct err *err) MUST_CHECK;
 
+/* Answers that were kept and of which no source came (no records in it, the
+ * run was given up): nobody else will say that they may go. */
+bool api_state_add_object(struct state *state, const char *object,
+	struct err *err) MUST_CHECK;
+/* The oldest of them, noted before that time; *object NULL: none. */
+bool api_state_next_object(struct state *state, int64_t before_us,
+	char **object, struct err *err) MUST_CHECK;
+bool api_state_drop_object(struct state *state, const char *object,
+	struct err *err) MUST_CHECK;
+
 /* Forgets all of an endpoint but its counters. */
 bool api_state_reset(struct state *state, const char *endpoint,
 	struct err *err) MUST_CHECK;
