@@ -60,7 +60,10 @@ pipeline() {
 			s/tries: 1/tries: 3/'
 	endpoint storm "http://localhost:$(api_port http)" /gen/page \
 		'query: { per_page: 10, total: 5 }'
-	endpoint types "$api_url" /gen/link 'query: { total: 10, text_from: 8 }'
+	endpoint types "$api_url" /gen/link 'query: { total: 10, text_from: 8 }' \
+		'cursor: { field: /name }'
+	endpoint moved "$api_url" /gen/nowhere 'query: { total: 4 }'
+	endpoint empty "$api_url" /gen/link 'query: { total: 0 }'
 	for name in good expired self-signed wrong-host; do
 		endpoint "${name/-/_}" "https://127.0.0.1:$(api_port $name)" \
 			/gen/link 'query: { total: 3 }' \
@@ -92,6 +95,8 @@ fails "a year to wait is cut to what was agreed" 69 \
 	"429: too many requests; waiting 1 s" '/gen/link status=429 retry-after=31536000'
 fails "as a date too" 69 "429: too many requests; waiting 1 s" \
 	'/gen/link status=429 retry-after=+31536000'
+fails "304 to whom nothing is known" 1 "304 to a request that named no version" \
+	'/gen/link status=304'
 fails "500 says no more" 69 "/gen/link: 500" '/gen/link status=500'
 
 # -- redirects
@@ -130,6 +135,15 @@ check_has "one that signed itself" "$(run self_signed)" "self-signed certificate
 check_has "one for another host" "$(run wrong_host)" "no alternative certificate subject name matches"
 check_has "a good one" "$(run good)" "3 records"
 
+# -- a pipeline file that is wrong
+check_has "a path that is wrong" "$(run moved)" "404: nothing is there"
+sed -i 's|/gen/nowhere|/gen/link|' "$work/pipelines/bad.yaml"
+kill -HUP "$pid"
+mended() {
+	[[ $(run moved) = *"4 records"* ]]
+}
+check "is mended in the pipeline file" "$(until_true mended && echo yes)" yes
+
 # -- a page in the middle fails
 api_reset
 api_rules '/gen/total?page=3 status=500'
@@ -157,6 +171,10 @@ api_tell DELETE rules
 eventually "what was new came" "select count(*) from raw.bad_feed" 260
 api_tell POST grow?by=-10
 check_has "a type that changes stops nothing" "$(run types)" "10 records"
+check "what is no time is no cursor" "$("$bin/sluice" --json api \
+	state show bad.types | jq -r .cursor)" null
+check_has "and is named" "$(grep event=cursor_unread "$work/producer.log")" \
+	"records=10"
 eventually "what fits is loaded" "select count(*) from raw.bad_types" 7
 eventually "what does not is rejected, by its column" \
 	"select count(*), min(code), min(field) from meta.reject where dataset = 'types'" "3|type|price"
@@ -172,6 +190,50 @@ check "that nothing is asked of the host for a while was said" \
 check "the producer has seen it all" "$(kill -0 "$pid" && echo lives)" lives
 check "the log was not flooded" \
 	"$([ "$(wc -l <"$work/producer.log")" -lt 150 ] && echo fine || wc -l <"$work/producer.log")" fine
+
+# -- kept long enough
+answers() { # NAME
+	find "$work/object_store/bad/$1" -type f 2>/dev/null | wc -l
+}
+check_has "an answer without records" "$(run empty)" "0 records"
+check "is kept" "$(answers empty)" 2
+others=$(answers feed)
+producer_stop
+echo 0 >"$work/clock"
+export SLUICE_TEST_CLOCK=$work/clock SLUICE_OBJECT_STORE_KEEP_SECS=1
+producer=sluice-producer-clock producer_start
+none_left() {
+	[ "$(answers empty)" = 0 ]
+}
+check "until it was kept long enough" "$(until_true none_left && echo gone)" gone
+check "those with records are not the producer's to delete" "$(answers feed)" "$others"
+
+# -- our own clock
+polled() { # MORE THAN
+	[ "$(api_count '/gen/link?total=0&who=ticks')" -gt "$1" ]
+}
+polls_on() { # CLAIM: twice more, from now on
+	local was
+	was=$(api_count '/gen/link?total=0&who=ticks')
+	check "$1" "$(until_true polled $((was + 1)) && echo yes)" yes
+}
+jump() { # SECONDS
+	echo "$1" >"$work/clock.new"
+	mv "$work/clock.new" "$work/clock"
+}
+(echo 'pipeline: clock'; echo 'datasets:'
+endpoint ticks "$api_url" /gen/link 'query: { total: 0, who: ticks }' 'every: 1 s'
+) >"$work/pipelines/clock.yaml"
+"$bin/sluice" apply >"$work/apply3.log" 2>&1 || cat "$work/apply3.log"
+kill -HUP "$(pgrep -f "$bin/sluice-producer" -P "$producer_pid" || echo "$producer_pid")"
+polls_on "an endpoint is polled"
+jump 31536000
+polls_on "when our clock is put a year ahead"
+jump -31536000
+polls_on "and when it is put two years back"
+jump 0
+polls_on "and when it is right again"
+
 check "the secret is nowhere" "$(grep -rlF "$secret" "$work" | grep -vx "$work/token")" ""
 eventually "all is complete" \
 	"select count(*) from meta.source where completed_at is null" 0

@@ -150,8 +150,9 @@ q() {
 	psql_at "$owner_url" -F '|' -c "$1"
 }
 
+# Another program in its place: $producer.
 producer_start() {
-	(as_daemon "$bin/sluice-producer" "$@") >>"$work/producer.log" 2>&1 &
+	(as_daemon "$bin/${producer:-sluice-producer}" "$@") >>"$work/producer.log" 2>&1 &
 	producer_pid=$!
 }
 
