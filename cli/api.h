@@ -49,10 +49,18 @@ bool api_ask_daemon(const struct config *config, const char *const *words,
 
 /* -- api_ask.c: asking without any state ------------------------------------ */
 
-bool api_preview(const struct cmd_context *context,
-	const struct dataset *dataset, struct err *err) MUST_CHECK;
-bool api_record(const struct cmd_context *context,
-	const struct dataset *dataset, const char *dir, struct err *err)
-	MUST_CHECK;
+/* One page; of an endpoint with a parent one page of that before, and the
+ * children of its first record that has some. */
+bool api_preview(const struct dataset *dataset, struct err *err) MUST_CHECK;
+/* All pages into a cassette; the first page of a parent, and all of its first
+ * records. */
+bool api_record(const struct dataset *dataset, const char *dir,
+	struct err *err) MUST_CHECK;
+
+/* -- api_preview.c ----------------------------------------------------------- */
+
+/* A table of the first records as their columns would hold them. */
+bool api_preview_show(const struct dataset *dataset,
+	const struct api_harvest *harvest, struct err *err) MUST_CHECK;
 
 #endif

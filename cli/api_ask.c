@@ -4,8 +4,6 @@
 
 #include "common/clock.h"
 #include "common/place.h"
-#include "common/pointer.h"
-#include "common/rowmap.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,11 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PREVIEW_ROWS 20
-#define PREVIEW_CELL 40
+#define PARENTS_MAX 10
 #define RECORD_PAGES 1000
 
 /* -- asking ------------------------------------------------------------------ */
+
+/* Whom a child is asked for: the first records of its parent, or its words. */
+struct parents {
+	char *list[PARENTS_MAX]; /* as in the state file */
+	size_t count;
+	uint64_t of; /* so many there are on the parent's page */
+};
 
 struct asker {
 	const struct dataset *dataset;
@@ -28,41 +32,11 @@ struct asker {
 	struct api_login login;
 	struct api_request request;
 	struct buf url;
-	char *parent; /* "each=..." of the first word, or NULL */
+	struct parents parents;
+	const char *parent; /* one of them, or NULL */
+	int folder;         /* where to keep all that comes; -1: nowhere */
+	uint64_t pages;     /* that came */
 };
-
-static bool open_asker(struct asker *asker, const struct dataset *dataset,
-	struct err *err)
-{
-	const struct pipeline_api *api = dataset->api;
-	struct buf parent = { 0 };
-
-	*asker = (struct asker){ .dataset = dataset };
-	api_host_limit(&asker->host, api);
-	if (api->parent != NULL)
-		return err_stop(err, EXIT_USAGE, "what it asks for comes from "
-			"the records of %s: ask that, or look at what `sluice "
-			"api run` brings", api->parent);
-	if (api->each != NULL) {
-		if (!buf_add_str(&parent, "each=", err) ||
-			!api_percent_add(&parent, api->each[0],
-				strlen(api->each[0]), err))
-			return false;
-		asker->parent = buf_take(&parent);
-	}
-	asker->client = http_client_new(NULL, err);
-	return asker->client != NULL;
-}
-
-static void close_asker(struct asker *asker)
-{
-	http_client_free(asker->client);
-	api_token_clear(&asker->token);
-	api_login_clear(&asker->login);
-	api_request_clear(&asker->request);
-	buf_clear(&asker->url);
-	free(asker->parent);
-}
 
 static bool exchange(struct asker *asker, const struct http_call *call,
 	struct http_reply **reply, struct err *err)
@@ -123,7 +97,7 @@ static bool ask_token(struct asker *asker, struct err *err)
 	return ok;
 }
 
-static bool ask_page(struct asker *asker, const struct api_place *place,
+static bool ask_once(struct asker *asker, const struct api_place *place,
 	struct http_reply **reply, struct err *err)
 {
 	const struct pipeline_api *api = asker->dataset->api;
@@ -160,183 +134,7 @@ static bool ask_page(struct asker *asker, const struct api_place *place,
 	return false;
 }
 
-/* -- preview ------------------------------------------------------------------- */
-
-static bool cell_text(const struct cell *cell, struct buf *out,
-	struct err *err)
-{
-	char text[UUID_TEXT]; /* the longest */
-
-	buf_reset(out);
-	if (!buf_grow(out, 0, err))
-		return false;
-	if (cell->null)
-		return true;
-	switch (cell->type) {
-	case COLUMN_INTEGER:
-		return buf_printf(out, err, "%" PRId64, cell->v.i);
-	case COLUMN_BOOLEAN:
-		return buf_add_str(out, cell->v.b ? "true" : "false", err);
-	case COLUMN_DOUBLE:
-		return buf_printf(out, err, "%.17g", cell->v.d);
-	case COLUMN_TIMESTAMP:
-	case COLUMN_TIMESTAMPTZ:
-		clock_format_us(cell->v.i + INT64_C(946684800000000), text);
-		return buf_add_str(out, text, err);
-	case COLUMN_DATE:
-		clock_format_date(cell->v.i * INT64_C(86400000000) +
-			INT64_C(946684800000000), text);
-		return buf_add_str(out, text, err);
-	case COLUMN_UUID: {
-		struct uuid uuid;
-
-		memcpy(uuid.bytes, cell->v.uuid, sizeof(uuid.bytes));
-		uuid_format(&uuid, text);
-		return buf_add_str(out, text, err);
-	}
-	default:
-		return buf_add(out, cell->v.s.data, cell->v.s.len, err);
-	}
-}
-
-struct preview {
-	const struct dataset *dataset;
-	struct rowmap *map;
-	struct cell *cells;
-	struct table table;
-	uint64_t shown, rejects;
-};
-
-/* Long values are cut, between characters. */
-static void shorten(struct buf *text)
-{
-	size_t at = 0, count = 0;
-
-	while (at < text->len && count < PREVIEW_CELL) {
-		const size_t len = utf8_length(text->data + at,
-			text->len - at);
-
-		at += len > 0 ? len : 1;
-		count++;
-	}
-	if (at < text->len) {
-		text->len = at;
-		text->data[at] = '\0';
-	}
-}
-
-static bool preview_row(struct preview *preview, const char *text, size_t len,
-	struct err *err)
-{
-	struct row_fault fault;
-	struct buf shown = { 0 };
-	const enum row_status status = rowmap_record(preview->map, text, len,
-		preview->cells, &fault, err);
-
-	if (status == ROW_FAILED)
-		return false;
-	if (status == ROW_REJECT) {
-		if (preview->rejects++ == 0)
-			(void)fprintf(stderr, "sluice: a record would be "
-				"rejected: %s, column %s: %s\n", fault.code,
-				fault.column != NULL ? fault.column->name :
-				"-", output_escape(&shown, fault.detail));
-		buf_clear(&shown);
-		return true;
-	}
-	preview->shown++;
-	for (size_t i = 0; i < preview->dataset->column_count; i++) {
-		if (!cell_text(&preview->cells[i], &shown, err))
-			break;
-		shorten(&shown);
-		table_add(&preview->table, preview->cells[i].null ? NULL :
-			shown.data);
-	}
-	buf_clear(&shown);
-	return err->kind == ERR_NONE;
-}
-
-/* Records of the spool: an array's, an object, or one after the other. */
-static bool preview_rows(struct preview *preview,
-	const struct api_harvest *harvest, struct err *err)
-{
-	const bool array = harvest->len > 0 && harvest->spool[0] == '[';
-	const char *text = harvest->spool + (array ? 1 : 0);
-	const size_t len = harvest->len - (array ? 2 : 0);
-	struct json_fault fault;
-	size_t at = 0, end;
-
-	while (preview->shown < PREVIEW_ROWS) {
-		at += json_blanks(text + at, len - at);
-		if (at < len && text[at] == ',') {
-			at++;
-			continue;
-		}
-		if (at >= len || json_scan(text + at, len - at, true, &end,
-				&fault) != JSON_OK)
-			return true;
-		if (!preview_row(preview, text + at, end, err))
-			return false;
-		at += end;
-	}
-	return true;
-}
-
-static bool show_preview(const struct dataset *dataset,
-	const struct api_harvest *harvest, struct err *err)
-{
-	struct preview preview = { .dataset = dataset };
-	const char **heads = calloc(dataset->column_count + 1,
-		sizeof(*heads));
-	bool ok = heads != NULL || err_memory(err);
-
-	for (size_t i = 0; ok && i < dataset->column_count; i++)
-		heads[i] = dataset->columns[i].name;
-	if (ok)
-		table_init(&preview.table, heads);
-	preview.map = ok ? rowmap_new(dataset, err) : NULL;
-	ok = preview.map != NULL;
-	if (ok) {
-		preview.cells = calloc(rowmap_width(preview.map) + 1,
-			sizeof(*preview.cells));
-		ok = preview.cells != NULL || err_memory(err);
-	}
-	ok = ok && preview_rows(&preview, harvest, err) &&
-		table_print(&preview.table, 0, err);
-	if (ok)
-		output_line("%" PRIu64 " of %" PRIu64 " records of the first "
-			"page shown, %" PRIu64 " would be rejected",
-			preview.shown, harvest->records, preview.rejects);
-	table_clear(&preview.table);
-	rowmap_free(preview.map);
-	free(preview.cells);
-	free(heads);
-	return ok;
-}
-
-bool api_preview(const struct cmd_context *context,
-	const struct dataset *dataset, struct err *err)
-{
-	const struct api_place first = { .number = 1 };
-	struct http_reply *reply = NULL;
-	struct api_harvest harvest = { .spool = "" };
-	struct asker asker;
-	bool ok = open_asker(&asker, dataset, err) &&
-		ask_page(&asker, &first, &reply, err) &&
-		api_harvest(dataset->api, NULL, 0, reply->body, reply->len,
-			&harvest, err) &&
-		show_preview(dataset, &harvest, err);
-
-	(void)context;
-	if (!ok && err->kind == ERR_REJECT)
-		err->exit_code = EXIT_DATA;
-	api_harvest_clear(&harvest);
-	http_reply_free(reply);
-	close_asker(&asker);
-	return ok;
-}
-
-/* -- record ---------------------------------------------------------------------- */
+/* -- keeping -------------------------------------------------------------------- */
 
 static bool write_one(int folder, const char *name, const char *data,
 	size_t len, struct err *err)
@@ -356,8 +154,8 @@ static bool write_one(int folder, const char *name, const char *data,
 	return ok;
 }
 
-static bool write_page(const struct asker *asker, int folder,
-	uint64_t number, const struct http_reply *reply, struct err *err)
+static bool write_page(const struct asker *asker,
+	const struct http_reply *reply, struct err *err)
 {
 	char name[96];
 	struct buf note = { 0 };
@@ -365,13 +163,195 @@ static bool write_page(const struct asker *asker, int folder,
 		&asker->login, reply->status, &reply->headers, &note, err);
 
 	(void)snprintf(name, sizeof(name), "%.60s-%04" PRIu64 ".http",
-		asker->dataset->name, number);
-	ok = ok && write_one(folder, name, note.data, note.len, err);
+		asker->dataset->name, asker->pages);
+	ok = ok && write_one(asker->folder, name, note.data, note.len, err);
 	name[strlen(name) - strlen(".http")] = '\0';
-	ok = ok && write_one(folder, name, reply->body, reply->len, err);
+	ok = ok && write_one(asker->folder, name, reply->body, reply->len, err);
 	buf_clear(&note);
 	return ok;
 }
+
+static bool ask_page(struct asker *asker, const struct api_place *place,
+	struct http_reply **reply, struct err *err)
+{
+	if (!ask_once(asker, place, reply, err))
+		return false;
+	asker->pages++;
+	return asker->folder < 0 || write_page(asker, *reply, err);
+}
+
+/* -- parents -------------------------------------------------------------------- */
+
+static bool add_parent(struct parents *parents, char *text, struct err *err)
+{
+	bool known = text == NULL;
+
+	for (size_t i = 0; i < parents->count && !known; i++)
+		known = strcmp(parents->list[i], text) == 0;
+	parents->of += !known;
+	if (!known && parents->count < PARENTS_MAX)
+		parents->list[parents->count++] = text;
+	else
+		free(text);
+	return text != NULL || err_memory(err);
+}
+
+static bool add_words(struct asker *asker, struct err *err)
+{
+	const struct pipeline_api *api = asker->dataset->api;
+	struct buf parent = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < api->each_count; i++)
+		ok = buf_add_str(&parent, "each=", err) &&
+			api_percent_add(&parent, api->each[i],
+				strlen(api->each[i]), err) &&
+			add_parent(&asker->parents, buf_take(&parent), err);
+	buf_clear(&parent);
+	return ok;
+}
+
+/* Lines of a harvest: the child's number, a tab, the parent. */
+static bool take_parents(struct asker *asker, const struct buf *lines,
+	struct err *err)
+{
+	const char *at = lines->data;
+	bool ok = true;
+
+	while (ok && at != NULL && *at != '\0') {
+		const size_t len = strcspn(at, "\n");
+
+		ok = add_parent(&asker->parents, strndup(at + 2, len - 2),
+			err);
+		at += len + (at[len] == '\n' ? 1 : 0);
+	}
+	return ok && (asker->parents.count > 0 || err_set(err, ERR_REJECT,
+		"the first page of %s has no record to ask for",
+		asker->dataset->api->parent));
+}
+
+static bool open_asker(struct asker *asker, const struct dataset *dataset,
+	int folder, struct err *err);
+static void close_asker(struct asker *asker);
+
+/* One page of the parent, as little as shows something. */
+static bool ask_parent(struct asker *asker, struct err *err)
+{
+	const struct api_place first = { .number = 1 };
+	const struct dataset *dataset = dataset_find(asker->dataset->pipeline,
+		asker->dataset->api->parent);
+	struct api_child child = { .endpoint = asker->dataset->name };
+	struct http_reply *reply = NULL;
+	struct api_harvest harvest = { .spool = "" };
+	struct asker parent;
+	bool ok = open_asker(&parent, dataset, asker->folder, err) &&
+		api_child_read(asker->dataset->api, &child, err) &&
+		ask_page(&parent, &first, &reply, err) &&
+		api_harvest(dataset->api, &child, 1, reply->body, reply->len,
+			&harvest, err) &&
+		take_parents(asker, &harvest.parents, err);
+
+	api_harvest_clear(&harvest);
+	http_reply_free(reply);
+	api_child_clear(&child);
+	close_asker(&parent);
+	return ok;
+}
+
+static bool open_asker(struct asker *asker, const struct dataset *dataset,
+	int folder, struct err *err)
+{
+	const struct pipeline_api *api = dataset->api;
+
+	*asker = (struct asker){ .dataset = dataset, .folder = folder };
+	api_host_limit(&asker->host, api);
+	asker->client = http_client_new(NULL, err);
+	if (asker->client == NULL || (api->parent != NULL &&
+			!ask_parent(asker, err)) || !add_words(asker, err))
+		return false;
+	asker->parent = asker->parents.list[0];
+	return true;
+}
+
+static void close_asker(struct asker *asker)
+{
+	http_client_free(asker->client);
+	api_token_clear(&asker->token);
+	api_login_clear(&asker->login);
+	api_request_clear(&asker->request);
+	buf_clear(&asker->url);
+	for (size_t i = 0; i < asker->parents.count; i++)
+		free(asker->parents.list[i]);
+}
+
+/* "asked for /id=1 and 2 more, of the 250 on the first page of businesses" */
+static bool say_parents(const struct asker *asker, size_t asked,
+	struct err *err)
+{
+	const struct pipeline_api *api = asker->dataset->api;
+	struct buf plain = { 0 }, shown = { 0 };
+	bool ok;
+
+	if (asked == 0)
+		return true;
+	ok = api_percent_undo(&plain, asker->parent, strlen(asker->parent),
+		err);
+	if (ok && asked == 1)
+		output_line("asked for %s, of %" PRIu64 " %s%s",
+			output_escape(&shown, plain.data), asker->parents.of,
+			api->parent != NULL ? "on the first page of " :
+			"words", api->parent != NULL ? api->parent : "");
+	else if (ok)
+		output_line("asked for the first %zu of %" PRIu64 " %s%s",
+			asked, asker->parents.of,
+			api->parent != NULL ? "on the first page of " :
+			"words", api->parent != NULL ? api->parent : "");
+	buf_clear(&plain);
+	buf_clear(&shown);
+	return ok;
+}
+
+/* -- preview -------------------------------------------------------------------- */
+
+/* The first of the parents that has records. */
+static bool ask_first(struct asker *asker, struct http_reply **reply,
+	struct api_harvest *harvest, struct err *err)
+{
+	const struct api_place first = { .number = 1 };
+	size_t at = 0;
+	bool ok;
+
+	do {
+		api_harvest_clear(harvest);
+		http_reply_free(*reply);
+		*reply = NULL;
+		asker->parent = asker->parents.list[at];
+		ok = ask_page(asker, &first, reply, err) &&
+			api_harvest(asker->dataset->api, NULL, 0,
+				(*reply)->body, (*reply)->len, harvest, err);
+	} while (ok && harvest->records == 0 && ++at < asker->parents.count);
+	return ok;
+}
+
+bool api_preview(const struct dataset *dataset, struct err *err)
+{
+	struct http_reply *reply = NULL;
+	struct api_harvest harvest = { .spool = "" };
+	struct asker asker;
+	bool ok = open_asker(&asker, dataset, -1, err) &&
+		ask_first(&asker, &reply, &harvest, err) &&
+		api_preview_show(dataset, &harvest, err) &&
+		say_parents(&asker, asker.parents.count > 0, err);
+
+	if (!ok && err->kind == ERR_REJECT)
+		err->exit_code = EXIT_DATA;
+	api_harvest_clear(&harvest);
+	http_reply_free(reply);
+	close_asker(&asker);
+	return ok;
+}
+
+/* -- record --------------------------------------------------------------------- */
 
 static bool next_place(const struct asker *asker, struct api_place *place,
 	const struct http_reply *reply, bool *more, struct err *err)
@@ -395,31 +375,43 @@ static bool next_place(const struct asker *asker, struct api_place *place,
 	return ok;
 }
 
-bool api_record(const struct cmd_context *context,
-	const struct dataset *dataset, const char *dir, struct err *err)
+/* All pages, of one parent. */
+static bool record_all(struct asker *asker, struct err *err)
 {
 	struct api_place place = { .number = 1 };
-	struct asker asker;
-	const int folder = place_root(dir, err);
-	bool more = true;
-	uint64_t pages = 0;
-	bool ok = open_asker(&asker, dataset, err) && folder >= 0;
+	bool more = true, ok = true;
 
-	(void)context;
-	while (ok && more && pages < RECORD_PAGES) {
+	while (ok && more && asker->pages < RECORD_PAGES) {
 		struct http_reply *reply = NULL;
 
-		ok = ask_page(&asker, &place, &reply, err) &&
-			write_page(&asker, folder, ++pages, reply, err) &&
-			next_place(&asker, &place, reply, &more, err);
+		ok = ask_page(asker, &place, &reply, err) &&
+			next_place(asker, &place, reply, &more, err);
 		http_reply_free(reply);
 	}
+	if (ok && more)
+		output_line("there are more pages than are recorded");
+	api_place_clear(&place);
+	return ok;
+}
+
+bool api_record(const struct dataset *dataset, const char *dir,
+	struct err *err)
+{
+	struct asker asker = { .folder = -1 };
+	const int folder = place_root(dir, err);
+	bool ok = folder >= 0 && open_asker(&asker, dataset, folder, err);
+	size_t at = 0;
+
+	do {
+		asker.parent = asker.parents.list[at];
+		ok = ok && record_all(&asker, err);
+	} while (ok && ++at < asker.parents.count);
 	if (ok)
-		output_line("%" PRIu64 " page%s recorded", pages,
-			pages == 1 ? "" : "s");
+		output_line("%" PRIu64 " page%s recorded", asker.pages,
+			asker.pages == 1 ? "" : "s");
+	ok = ok && say_parents(&asker, asker.parents.count, err);
 	if (!ok && err->kind == ERR_REJECT)
 		err->exit_code = EXIT_DATA;
-	api_place_clear(&place);
 	close_asker(&asker);
 	if (folder >= 0)
 		close(folder);

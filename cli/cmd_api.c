@@ -218,9 +218,9 @@ static bool dispatch(const struct cmd_context *context,
 		return words->dry_run ? dry(context->config, set, dataset,
 			err) : run_now(context, dataset, words->once, err);
 	if (is_verb(words, "preview", 2))
-		return api_preview(context, dataset, err);
+		return api_preview(dataset, err);
 	if (is_verb(words, "record", 3))
-		return api_record(context, dataset, words->at[2], err);
+		return api_record(dataset, words->at[2], err);
 	if (state && words->count == 3 && strcmp(words->at[1], "show") == 0)
 		return state_show(context, set, dataset, err);
 	if (state && words->count == 3 && strcmp(words->at[1], "reset") == 0)
@@ -276,9 +276,11 @@ const struct cmd cmd_api = {
 "  state set     the next run asks from CURSOR on\n"
 "  state reset   forgets cursor, ETags and hashes: all is loaded once more\n"
 "  record        asks for all pages and writes answers and headers to DIR, as a\n"
-"                cassette for tests, without secrets; loads nothing\n"
+"                cassette for tests, without secrets; loads nothing. With a\n"
+"                parent: one page of that, and all pages of its first records\n"
 "  preview       asks for one page and shows its records as the columns would\n"
-"                hold them; writes nothing\n"
+"                hold them; writes nothing. With a parent: one page of that,\n"
+"                then of its first record that has some\n"
 "\n"
 "run and state go through the producer, which alone owns its state file, by a\n"
 "socket beside it. Where none runs, `sluice` takes the state file itself for\n"

@@ -1,7 +1,6 @@
 /* api_desk.c - all endpoints, served in turn. */
 #include "producer/api_private.h"
 #include "common/clock.h"
-#include "common/pointer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,70 +12,14 @@
 
 /* -- children ------------------------------------------------------------ */
 
-struct gather {
-	struct api_child *child;
-	struct err *err;
-};
-
-static bool has_pointer(const struct api_child *child, const char *text,
-	size_t len)
-{
-	for (size_t i = 0; i < child->count; i++)
-		if (strlen(child->pointers[i]) == len &&
-			memcmp(child->pointers[i], text, len) == 0)
-			return true;
-	return false;
-}
-
-static bool add_pointer(void *context, const char *text, size_t len)
-{
-	struct gather *gather = context;
-	struct api_child *child = gather->child;
-	char **steps = calloc(POINTER_STEPS_MAX + 1, sizeof(*steps));
-	size_t count = 0;
-
-	if (has_pointer(child, text, len)) {
-		free(steps);
-		return true;
-	}
-	child->pointers = realloc(child->pointers,
-		(child->count + 1) * sizeof(*child->pointers));
-	child->steps = realloc(child->steps,
-		(child->count + 1) * sizeof(*child->steps));
-	if (steps == NULL || child->pointers == NULL || child->steps == NULL)
-		return err_memory(gather->err);
-	child->steps[child->count] = steps;
-	child->pointers[child->count] = strndup(text, len);
-	if (child->pointers[child->count++] == NULL)
-		return err_memory(gather->err);
-	return pointer_parse(child->pointers[child->count - 1], steps, &count,
-		gather->err);
-}
-
-static bool gather_pointers(const struct pipeline_api *api,
-	struct gather *gather)
-{
-	bool ok = api_template_parents(api->path, add_pointer, gather) &&
-		api_template_parents(api->body, add_pointer, gather);
-
-	for (size_t i = 0; ok && i < api->query.count; i++)
-		ok = api_template_parents(api->query.items[i].value,
-			add_pointer, gather);
-	for (size_t i = 0; ok && i < api->headers.count; i++)
-		ok = api_template_parents(api->headers.items[i].value,
-			add_pointer, gather);
-	return ok;
-}
-
 static bool add_child(struct api_endpoint *e, struct api_endpoint *child,
 	struct err *err)
 {
 	struct api_child *at = &e->children[e->child_count];
-	struct gather gather = { at, err };
 
 	e->child_endpoints[e->child_count++] = child;
 	at->endpoint = child->name;
-	return gather_pointers(child->api, &gather);
+	return api_child_read(child->api, at, err);
 }
 
 static bool find_children(struct api_desk *desk, struct api_endpoint *e,
@@ -191,18 +134,8 @@ bool api_desk_open(struct api_desk *desk, struct plan *plan, struct err *err)
 
 static void free_children(struct api_endpoint *e)
 {
-	for (size_t i = 0; i < e->child_count; i++) {
-		struct api_child *child = &e->children[i];
-
-		for (size_t k = 0; k < child->count; k++) {
-			for (char **step = child->steps[k]; *step; step++)
-				free(*step);
-			free(child->steps[k]);
-			free(child->pointers[k]);
-		}
-		free(child->steps);
-		free(child->pointers);
-	}
+	for (size_t i = 0; i < e->child_count; i++)
+		api_child_clear(&e->children[i]);
 	free(e->children);
 	free(e->child_endpoints);
 }

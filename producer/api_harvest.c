@@ -28,6 +28,84 @@ static size_t count_steps(char *const *steps)
 	return count;
 }
 
+/* -- what children ask for ------------------------------------------------- */
+
+struct gather {
+	struct api_child *child;
+	struct err *err;
+};
+
+static bool has_pointer(const struct api_child *child, const char *text,
+	size_t len)
+{
+	for (size_t i = 0; i < child->count; i++)
+		if (strlen(child->pointers[i]) == len &&
+			memcmp(child->pointers[i], text, len) == 0)
+			return true;
+	return false;
+}
+
+static bool add_pointer(void *context, const char *text, size_t len)
+{
+	struct gather *gather = context;
+	struct api_child *child = gather->child;
+	char **steps = calloc(POINTER_STEPS_MAX + 1, sizeof(*steps));
+	size_t count = 0;
+
+	if (has_pointer(child, text, len)) {
+		free(steps);
+		return true;
+	}
+	child->pointers = realloc(child->pointers,
+		(child->count + 1) * sizeof(*child->pointers));
+	child->steps = realloc(child->steps,
+		(child->count + 1) * sizeof(*child->steps));
+	if (steps == NULL || child->pointers == NULL || child->steps == NULL)
+		return err_memory(gather->err);
+	child->steps[child->count] = steps;
+	child->pointers[child->count] = strndup(text, len);
+	if (child->pointers[child->count++] == NULL)
+		return err_memory(gather->err);
+	return pointer_parse(child->pointers[child->count - 1], steps, &count,
+		gather->err);
+}
+
+static bool gather_pointers(const struct pipeline_api *api,
+	struct gather *gather)
+{
+	bool ok = api_template_parents(api->path, add_pointer, gather) &&
+		api_template_parents(api->body, add_pointer, gather);
+
+	for (size_t i = 0; ok && i < api->query.count; i++)
+		ok = api_template_parents(api->query.items[i].value,
+			add_pointer, gather);
+	for (size_t i = 0; ok && i < api->headers.count; i++)
+		ok = api_template_parents(api->headers.items[i].value,
+			add_pointer, gather);
+	return ok;
+}
+
+bool api_child_read(const struct pipeline_api *api, struct api_child *child,
+	struct err *err)
+{
+	struct gather gather = { child, err };
+
+	return gather_pointers(api, &gather);
+}
+
+void api_child_clear(struct api_child *child)
+{
+	for (size_t i = 0; i < child->count; i++) {
+		for (char **step = child->steps[i]; *step != NULL; step++)
+			free(*step);
+		free(child->steps[i]);
+		free(child->pointers[i]);
+	}
+	free(child->steps);
+	free(child->pointers);
+	*child = (struct api_child){ .endpoint = NULL };
+}
+
 /* -- a record ------------------------------------------------------------ */
 
 /* Text decoded, a number's digits, true or false; nothing else is a value. */

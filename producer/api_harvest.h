@@ -13,6 +13,12 @@ struct api_child {
 	size_t count;
 };
 
+/* Gathers them from the child's templates into a zeroed *child; also after an
+ * error it is cleared by the other. */
+bool api_child_read(const struct pipeline_api *api, struct api_child *child,
+	struct err *err) MUST_CHECK;
+void api_child_clear(struct api_child *child);
+
 struct api_harvest {
 	/* the records: an array's or object's own bytes within the body, or
 	 * NDJSON in `made` */

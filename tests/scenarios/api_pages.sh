@@ -198,24 +198,82 @@ check "the token is kept" "$(run oauth)" \
 api_tell POST expire >/dev/null
 check "one that is refused is asked for anew, once" "$(run oauth)" \
 	"3 requests, 1 page (1 unchanged), 0 records"
-"$bin/sluice" api record query "$work/cassette" >/dev/null
+api_tell POST grow?by=-5 >/dev/null # as it was
+
+# -- looking ------------------------------------------------------------------------------
+
+everything() {
+	find "$work/raw" "$work/object_store" | sort
+	"$bin/sluice" --json api list | jq 'map(del(.next_run))'
+	q "select count(*), max(source_id) from meta.source"
+}
+# preview NAME: its lines, blanks squeezed
+preview() {
+	"$bin/sluice" api preview "$1" 2>&1 | tr -s ' '
+}
+before=$(everything)
+want="id name updated_at parent_id"
+for name in link csv html arrays ndjson; do
+	check "a preview maps: $name" "$(preview $name | sed -n '1,2p;22p')" \
+		"$want
+1 record 1 2026-01-01T00:01:00.000000Z -
+20 of 100 records of the first page shown, 0 would be rejected"
+done
+check "a child's asks for its parent first" "$(preview children | sed -n '1,2p;23,$p')" \
+	"$want
+1001 record 1001 2026-01-01T00:01:00.000000Z 1
+asked for /id=1, of 3 on the first page of parents"
+check "nothing is written" "$(everything)" "$before"
+check "a child is recorded, and its parent's page" "$("$bin/sluice" api record \
+	children "$work/cassette")" "9 pages recorded
+asked for the first 3 of 3 on the first page of parents"
+check "both are answers that can be given again" \
+	"$(head -qn 1 "$work"/cassette/parents-0001.http "$work"/cassette/children-0009.http)" \
+	"GET $api_url/gen/parents?total=3
+GET $api_url/gen/parents/3/children?page=3"
+"$bin/sluice" status >"$work/status.log"
+check "status shows each endpoint that is used" \
+	"$(tr -s ' ' <"$work/status.log" | grep -c '^feed\.[a-z_]* [0-9]* .* ago ')" \
+	"$("$bin/sluice" --json api list | jq 'map(select(.last_check)) | length')"
+"$bin/sluice" --json status >"$work/status.json.log"
+check "for programs, too: checks, changes, calls left, records, errors" \
+	"$(jq -c '.endpoints[] | select(.endpoint == "feed.after") |
+		[(.last_check, .last_change | type), .next_run, .calls_left, .records, .errors]' \
+		"$work/status.json.log")" '["string","string",null,null,310,0]'
+
+# -- secrets ------------------------------------------------------------------------------
+
+for name in bearer basic header query oauth; do
+	"$bin/sluice" api record $name "$work/cassette" >"$work/record-$name.log" 2>&1
+	"$bin/sluice" api preview $name >"$work/preview-$name.log" 2>&1
+done
 check "a cassette says what was asked" \
 	"$(head -n 1 "$work"/cassette/query-0001.http)" "GET $api_url/gen/link?who=query"
-"$bin/sluice" api preview feed.link >"$work/preview.log" 2>&1
-check_has "a preview shows the columns" "$(cat "$work/preview.log")" "updated_at"
+api_rules '/gen status=401 echo=authorization' >/dev/null
+for name in bearer basic header query oauth; do
+	check_has "an error names the credential: $name" "$(run $name)" "is not accepted"
+	"$bin/sluice" api preview $name >"$work/refused-$name.log" 2>&1 || true
+done
 "$bin/sluice" --json api list >"$work/list.log"
+q "select * from meta.source" >"$work/sources.log"
 "$bin/sluice" config show >"$work/config.log"
 "$bin/sluice" api run query --dry-run >"$work/dry.log"
 check_has "a dry run says where the secret comes from" "$(cat "$work/dry.log")" \
 	"with the key of file $work/key"
 cp "$work/state/producer.db" "$work/state.copy.log"
-rm "$work/password" "$work/key" "$work/api"/*.log
+
+# whoever has it in its name or in its bytes
+who_knows() { # SECRET
+	grep -rlF --exclude-dir=api -e "$1" "$work" || true
+	find "$work" -name "*$1*"
+}
+check "whoever knew one would be found" "$(who_knows pa55word-of-basic)" "$work/password"
+rm "$work/password" "$work/key"
 for secret in "$API_BEARER" "$API_KEY" 's3cret-k3y%2B' pa55word-of-basic \
 	s3cret-qu3ry-key "$API_CLIENT_SECRET" \
 	"$(printf 'me:pa55word-of-basic' | base64)" 'Bearer t'; do
 	check "nowhere: ${secret:0:9}..." \
-		"$(grep -rlF -- "$secret" "$work" --exclude-dir=api |
-			grep -v '/object_store/.*\.json$' || true)" ""
+		"$(who_knows "$secret")" ""
 done
 check_invariants
 scenario_end
