@@ -24,6 +24,7 @@ static const char find_sql[] =
 	"where ($1::bigint[] is null or s.source_id = any($1))\n"
 	"  and ($2::date is null or (s.replay_of is null\n"
 	"       and s.kind <> 'foreign' and s.duplicate_of is null\n"
+	"       and s.undone_at is null\n"
 	"       and s.claimed_at >= $2::date::timestamp at time zone 'UTC'\n"
 	"       and s.claimed_at <\n"
 	"         ($3::date + 1)::timestamp at time zone 'UTC'))\n"

@@ -96,6 +96,26 @@ static void show_law(const struct paper *paper)
 		output_line("%12" PRId64 " rows in the delta", r->delta_rows);
 }
 
+static void show_undone(const struct paper *paper)
+{
+	struct buf by = { 0 }, why = { 0 };
+
+	if (paper_is_null(paper, PAPER_UNDONE_AT))
+		return;
+	output_line("\n%sundone%s at %s by %s%s%s", output_paint(PAINT_YELLOW),
+		output_paint(PAINT_NONE), paper_text(paper, PAPER_UNDONE_AT),
+		output_escape(&by, paper_text(paper, PAPER_UNDONE_BY)),
+		paper_is_null(paper, PAPER_UNDONE_REASON) ? "" : ": ",
+		output_escape(&why, paper_text(paper, PAPER_UNDONE_REASON)));
+	for (size_t i = 0; i < db_rows(paper->undone); i++)
+		output_line("%12" PRId64 " rows deleted, %" PRId64
+			" restored in %s", db_int(paper->undone, i, 1),
+			db_int(paper->undone, i, 2),
+			db_value(paper->undone, i, 0));
+	buf_clear(&by);
+	buf_clear(&why);
+}
+
 static void show_derived(const struct paper *paper)
 {
 	for (size_t i = 0; i < paper->receipt.derived_count; i++) {
@@ -121,6 +141,7 @@ static void show(const struct paper *paper)
 	show_head(paper);
 	show_law(paper);
 	show_derived(paper);
+	show_undone(paper);
 	output_line("\n%s%s%s", output_paint(colours[judgement->verdict]),
 		receipt_word(judgement->verdict), output_paint(PAINT_NONE));
 	if (judgement->faults > 0)
@@ -179,6 +200,9 @@ static void put_columns(struct json *object, const struct paper *paper)
 		{ "filtered", PAPER_FILTERED, true },
 		{ "resolved", PAPER_RESOLVED, true },
 		{ "replay_of", PAPER_REPLAY_OF, false },
+		{ "undone_at", PAPER_UNDONE_AT, false },
+		{ "undone_by", PAPER_UNDONE_BY, false },
+		{ "undone_reason", PAPER_UNDONE_REASON, false },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

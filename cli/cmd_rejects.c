@@ -30,7 +30,7 @@ static const char groups_sql[] =
 	"           max(r.reject_id) as example\n"
 	"    from meta.reject r\n"
 	"    join meta.source s using (source_id)\n"
-	"    where r.resolved_by is null\n"
+	"    where r.resolved_by is null and s.undone_at is null\n"
 	"      and " WHERE_SQL
 	"    group by 1, 2, 3\n"
 	") g\n"

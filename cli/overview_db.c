@@ -40,8 +40,15 @@ static const char datasets_sql[] =
 	"           v.updated, v.unchanged, v.rejected, 0\n"
 	"    from meta.derived v\n"
 	"    join meta.source s using (source_id)\n"
+	"), undone as (\n"
+	"    select s.pipeline || '.' || u.dataset as dataset,\n"
+	"           sum(u.deleted) as deleted, sum(u.delta_rows) as delta_rows\n"
+	"    from meta.undone u\n"
+	"    join meta.source s using (source_id)\n"
+	"    group by 1\n"
 	")\n"
-	"select d.dataset, coalesce(c.master, 0), coalesce(c.delta, 0),\n"
+	"select d.dataset, coalesce(c.master, 0) - coalesce(u.deleted, 0),\n"
+	"       coalesce(c.delta, 0) - coalesce(u.delta_rows, 0),\n"
 	"       d.unknown_keys, coalesce(c.files, 0), coalesce(c.records, 0),\n"
 	"       coalesce(c.rejected, 0), coalesce(c.filtered, 0)\n"
 	"from meta.dataset d\n"
@@ -52,7 +59,8 @@ static const char datasets_sql[] =
 	"           sum(rejected) as rejected, sum(filtered) as filtered\n"
 	"    from counted\n"
 	"    group by dataset\n"
-	") c using (dataset)";
+	") c using (dataset)\n"
+	"left join undone u using (dataset)";
 
 static const char rejects_sql[] =
 	"select s.pipeline || '.' || r.dataset, r.code, count(*),\n"
@@ -63,7 +71,7 @@ static const char rejects_sql[] =
 	"       max(r.reject_id), sum(count(*)) over ()\n"
 	"from meta.reject r\n"
 	"join meta.source s using (source_id)\n"
-	"where r.resolved_by is null\n"
+	"where r.resolved_by is null and s.undone_at is null\n"
 	"group by 1, 2\n"
 	"order by 3 desc, 1, 2\n"
 	"limit $1";

@@ -1,5 +1,6 @@
 /* paper.c - all that is known of one source, and whether its law holds. */
 #include "cli/paper.h"
+#include "cli/connect.h"
 #include "common/pipeline.h"
 
 #include <inttypes.h>
@@ -30,7 +31,8 @@ static const char source_sql[] =
 	"        where o.drop_id = s.replay_of),\n"
 	"       (select string_agg(o.source_id::text, ', '\n"
 	"          order by o.source_id)\n"
-	"        from meta.source o where o.replay_of = s.drop_id)\n"
+	"        from meta.source o where o.replay_of = s.drop_id),\n"
+	"       " UTC("s.undone_at") ", s.undone_by, s.undone_reason\n"
 	"from meta.source s\n"
 	"left join meta.dataset d\n"
 	"       on d.dataset = s.pipeline || '.' || s.dataset\n"
@@ -139,6 +141,23 @@ static bool count_delta(struct db *db, const struct paper *paper,
 	return ok;
 }
 
+/* Of a source that was undone the delta has nothing to be counted. */
+static int64_t expected_delta(const struct paper *paper, int64_t count)
+{
+	return count == 0 && !paper_is_null(paper, PAPER_UNDONE_AT) ? -1 :
+		count;
+}
+
+static bool load_undone(struct db *db, struct paper *paper, struct err *err)
+{
+	const char *values[] = { paper_text(paper, PAPER_SOURCE_ID) };
+
+	return db_query(db, "select dataset, deleted, restored\n"
+		"from meta.undone\n"
+		"where source_id = $1\n"
+		"order by dataset", 1, values, &paper->undone, err);
+}
+
 static bool load_derived(struct db *db, struct paper *paper, struct err *err)
 {
 	const char *values[] = { paper_text(paper, PAPER_SOURCE_ID) };
@@ -166,6 +185,8 @@ static bool load_derived(struct db *db, struct paper *paper, struct err *err)
 		ok = count_delta(db, paper, derived->dataset,
 			db_value(paper->made, i, D_DELTA),
 			&derived->delta_rows, err);
+		derived->delta_rows = expected_delta(paper,
+			derived->delta_rows);
 	}
 	paper->receipt.derived = paper->derived;
 	paper->receipt.derived_count = rows;
@@ -236,15 +257,18 @@ bool paper_gather(struct db *db, int64_t id, struct paper *paper,
 
 	(void)snprintf(id_text, sizeof(id_text), "%" PRId64, id);
 	if (!db_query(db, source_sql, 1, values, &paper->source, err))
-		return false;
+		return connect_blame_schema(err);
 	if (db_rows(paper->source) != 1)
 		return err_set(err, ERR_REJECT, "source %s is gone", id_text);
 	load_numbers(paper);
-	return load_ledger(db, paper, err) &&
-		count_delta(db, paper, paper_text(paper, PAPER_DATASET),
+	if (!load_ledger(db, paper, err) ||
+		!count_delta(db, paper, paper_text(paper, PAPER_DATASET),
 			paper_text(paper, PAPER_DELTA),
-			&paper->receipt.delta_rows, err) &&
-		load_derived(db, paper, err) &&
+			&paper->receipt.delta_rows, err))
+		return false;
+	paper->receipt.delta_rows = expected_delta(paper,
+		paper->receipt.delta_rows);
+	return load_derived(db, paper, err) && load_undone(db, paper, err) &&
 		receipt_judge(&paper->receipt, &paper->judgement, err);
 }
 
@@ -253,6 +277,7 @@ void paper_clear(struct paper *paper)
 	db_result_free(paper->source);
 	db_result_free(paper->ledger);
 	db_result_free(paper->made);
+	db_result_free(paper->undone);
 	free(paper->ranges);
 	free(paper->derived);
 	buf_clear(&paper->judgement.text);

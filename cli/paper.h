@@ -16,7 +16,8 @@ enum paper_column {
 	PAPER_CHUNKS, PAPER_READER_REJECTS, PAPER_RECORDS, PAPER_INSERTED,
 	PAPER_UPDATED, PAPER_UNCHANGED, PAPER_REJECTED, PAPER_FILTERED,
 	PAPER_REJECT_ROWS, PAPER_RESOLVED, PAPER_DELTA, PAPER_CLAIMED_DAY,
-	PAPER_REPLAY_OF, PAPER_ORIGIN, PAPER_REPLAYS,
+	PAPER_REPLAY_OF, PAPER_ORIGIN, PAPER_REPLAYS, PAPER_UNDONE_AT,
+	PAPER_UNDONE_BY, PAPER_UNDONE_REASON,
 };
 
 /* One source with all that is known of it. */
@@ -24,6 +25,7 @@ struct paper {
 	struct db_result *source;
 	struct db_result *ledger;
 	struct db_result *made; /* the datasets made out of its records */
+	struct db_result *undone; /* dataset, deleted, restored */
 	struct receipt_range *ranges;
 	struct receipt_derived *derived;
 	struct receipt receipt;

@@ -56,7 +56,8 @@ static const char own_sql[] =
 	"union all\n"
 	"select drop_id, 'counted ' || records - rejected - filtered\n"
 	"       || ' records loaded, the delta has ' || in_delta\n"
-	"from s where whole and records - rejected - filtered <> in_delta";
+	"from s where whole and records - rejected - filtered <> in_delta\n"
+	"  and undone_at is null";
 
 /* The same of what was made out of other records. */
 static const char derived_sql[] =
@@ -75,7 +76,7 @@ static const char derived_sql[] =
 	"join meta.source s using (source_id)\n"
 	"left join l using (drop_id)\n"
 	"left join d on d._source = v.source_id\n"
-	"where s.pipeline = $1 and v.dataset = $2\n"
+	"where s.pipeline = $1 and v.dataset = $2 and s.undone_at is null\n"
 	"  and v.records - v.rejected <> coalesce(d.rows, 0)\n"
 	"  and " NOT_DROPPED;
 

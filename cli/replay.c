@@ -32,7 +32,8 @@ static const char next_sql[] =
 	"from meta.reject r\n"
 	"join meta.source s using (source_id)\n"
 	"where " WHERE_SQL
-	"  and r.resolved_by is null and r.reject_id > $10::bigint\n"
+	"  and r.resolved_by is null and s.undone_at is null\n"
+	"  and r.reject_id > $10::bigint\n"
 	"order by r.reject_id\n"
 	"limit $11::bigint";
 

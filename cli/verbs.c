@@ -15,6 +15,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_receipt,
 	&cmd_rejects,
 	&cmd_replay,
+	&cmd_undo,
 	&cmd_reconcile,
 	&cmd_pause,
 	&cmd_resume,

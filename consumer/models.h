@@ -98,6 +98,12 @@ bool models_build(const struct models *models, struct db *db,
 	void (*say)(void *context, const struct build_report *report),
 	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
 
+/* The same within the caller's transaction, each in a savepoint. */
+bool models_build_within(const struct models *models, struct db *db,
+	const struct build_choice *choice,
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err) MUST_CHECK;
+
 /* Recomputes and compares; *different counts rows that differ over all
  * models, each model's line is reported through say (may be NULL). */
 bool models_verify(const struct models *models, struct db *db,

@@ -154,21 +154,43 @@ static bool mark_fresh(const struct model *model, struct db *db, int64_t ms,
 	return ok;
 }
 
+static bool make(const struct models *models, const struct model *model,
+	struct db *db, int64_t *rows, struct err *err)
+{
+	const int64_t started = clock_now_ms();
+
+	return lock_below(models, model, db, err) &&
+		fill(model, db, rows, err) &&
+		mark_fresh(model, db, clock_now_ms() - started, *rows, err);
+}
+
 static bool build(void *database, const struct models *models, size_t at,
 	int64_t *rows, struct err *err)
 {
-	const struct model *model = &models->items[at];
 	struct db *db = database;
-	const int64_t started = clock_now_ms();
-	bool ok;
-
-	ok = db_begin(db, err) && lock_below(models, model, db, err) &&
-		fill(model, db, rows, err) &&
-		mark_fresh(model, db, clock_now_ms() - started, *rows, err) &&
+	const bool ok = db_begin(db, err) &&
+		make(models, &models->items[at], db, rows, err) &&
 		db_commit(db, err);
+
 	if (!ok)
 		db_rollback(db);
 	return ok;
+}
+
+static bool build_within(void *database, const struct models *models,
+	size_t at, int64_t *rows, struct err *err)
+{
+	struct db *db = database;
+	struct err again = { 0 };
+
+	if (!db_exec(db, "savepoint model", err))
+		return false;
+	if (make(models, &models->items[at], db, rows, err))
+		return db_exec(db, "release savepoint model", err);
+	if (db_alive(db) && !db_exec(db, "rollback to savepoint model; "
+		"release savepoint model", &again))
+		*err = again;
+	return false;
 }
 
 /* -- all that are chosen ----------------------------------------------- */
@@ -192,6 +214,18 @@ bool models_build(const struct models *models, struct db *db,
 {
 	static const struct build_ops ops = { read_flags, build, is_fault,
 		set_stale };
+
+	return model_build_chosen(models, &ops, db, choice, say, context,
+		amiss, err);
+}
+
+bool models_build_within(const struct models *models, struct db *db,
+	const struct build_choice *choice,
+	void (*say)(void *context, const struct build_report *report),
+	void *context, int64_t *amiss, struct err *err)
+{
+	static const struct build_ops ops = { read_flags, build_within,
+		is_fault, set_stale };
 
 	return model_build_chosen(models, &ops, db, choice, say, context,
 		amiss, err);

@@ -156,6 +156,9 @@ bool claim_rejects(struct load *load, struct err *err)
 			"select reject_id from meta.reject"
 			" where reject_id = any($1::bigint[])"
 			" and resolved_by is null"
+			" and not exists (select from meta.source s"
+			" where s.source_id = reject.source_id"
+			" and s.undone_at is not null)"
 			" order by reject_id for update",
 			1, (const char *const[]){ ids.data }, &result, err) &&
 			take_open(load, result, err);

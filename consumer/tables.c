@@ -571,3 +571,56 @@ bool tables_behind_sql(const struct dataset *dataset, struct buf *sql,
 
 	return add_template(&fill, behind_template, sql, err);
 }
+
+#define UNDO_BEST                                                          \
+	"with gone as materialized (\n"                                    \
+	"select {t.keys} from {master} t where t._source = $1::bigint\n"   \
+	"), best as materialized (\n"                                      \
+	"select distinct on ({d.keys})\n"                                  \
+	"\t{d.columns},\n"                                                 \
+	"\td._source, d._offset, d._load{d.item}\n"                        \
+	"from {delta} d\n"                                                 \
+	"join gone t on ({t.keys}) = ({d.keys})\n"                         \
+	"join meta.source s on s.source_id = d._source\n"                  \
+	"where d._source <> $1::bigint\n"                                  \
+	"order by {d.keys}, {newest order}s.claimed_at {direction},"       \
+	" s.drop_id {direction}, d._offset {direction}{d.item}\n"          \
+	")"
+
+static const char undo_count_template[] = UNDO_BEST "\n"
+	"select (select count(*) from gone) - (select count(*) from best),\n"
+	"\t(select count(*) from best)";
+
+static const char undo_template[] = UNDO_BEST ", restored as (\n"
+	"update {master} t set\n"
+	"{assignments}"
+	"\t_source = excluded._source,\n"
+	"\t_offset = excluded._offset,\n"
+	"{item assignment}"
+	"\t_load = excluded._load\n"
+	"from best excluded\n"
+	"where ({t.keys}) = ({excluded.keys}) and t._source = $1::bigint\n"
+	"returning 1\n"
+	"), deleted as (\n"
+	"delete from {master} t\n"
+	"where t._source = $1::bigint and not exists (\n"
+	"\tselect from best excluded where ({excluded.keys}) = ({t.keys}))\n"
+	"returning 1\n"
+	")\n"
+	"select (select count(*) from deleted), (select count(*) from restored)";
+
+bool tables_undo_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err)
+{
+	const struct fill fill = { .dataset = dataset };
+
+	return add_template(&fill, undo_template, sql, err);
+}
+
+bool tables_undo_count_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err)
+{
+	const struct fill fill = { .dataset = dataset };
+
+	return add_template(&fill, undo_count_template, sql, err);
+}

@@ -55,4 +55,14 @@ bool tables_upsert_sql(const struct dataset *dataset, const char *partition,
 bool tables_behind_sql(const struct dataset *dataset, struct buf *sql,
 	struct err *err) MUST_CHECK;
 
+/* Takes the rows of source $1 out of the master: each becomes what the delta
+ * has best of that key without that source, by the order of the upsert, or
+ * goes. Returns one row: deleted, restored. Reads all of the delta; the caller
+ * keeps loads away from both tables. */
+bool tables_undo_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err) MUST_CHECK;
+/* The same, counted only. */
+bool tables_undo_count_sql(const struct dataset *dataset, struct buf *sql,
+	struct err *err) MUST_CHECK;
+
 #endif

@@ -45,6 +45,19 @@ alter table meta.source
 	add column undone_by text,
 	add column undone_reason text;
 
+-- What that came to, for each dataset. Of the deleted rows some may have had an
+-- earlier version in days of the delta that were dropped.
+create table meta.undone (
+	source_id  bigint not null references meta.source,
+	dataset    text not null,
+	delta_rows bigint not null,            -- taken out of the delta
+	deleted    bigint not null,            -- out of the master
+	restored   bigint not null,            -- in the master: what they replaced
+	unsure     bigint not null,            -- of the deleted
+	primary key (source_id, dataset)
+);
+
+grant select on meta.undone to sluice_loader, sluice_reader;
 grant select, insert, update, delete on meta.pause to sluice_loader;
 grant select, insert on meta.operation to sluice_loader;
 grant select on meta.pause, meta.operation to sluice_reader;

@@ -122,6 +122,12 @@ static const struct {
 	{ upsert_sql, "parts", "(excluded._offset, t._item)"
 			       " > (t._offset, excluded._item)" },
 	{ upsert_sql, "plain", "!_item" },
+	{ tables_undo_sql, "plain", "d._source <> $1::bigint\n"
+		"order by d.\"b\", d.\"a\", " },
+	{ tables_undo_sql, "newest", "order by d.\"" },
+	{ tables_undo_sql, "parts", "\t_item = excluded._item,\n" },
+	{ tables_undo_sql, "firsts", "!desc" },
+	{ tables_undo_count_sql, "plain", "!delete" },
 	{ tables_behind_sql, "plain", "select distinct on (d.\"b\", d.\"a\")" },
 	{ tables_behind_sql, "plain", "on (t.\"b\", t.\"a\") = "
 				      "(excluded.\"b\", excluded.\"a\")" },
