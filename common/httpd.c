@@ -1,9 +1,9 @@
 /* httpd.c - a small HTTP server. */
 #include "common/httpd.h"
+#include "common/httpd_private.h"
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -195,7 +195,7 @@ static bool cut_address(const char *address, char *host, size_t size,
 	return true;
 }
 
-static struct addrinfo *find_address(const char *address, struct err *err)
+struct addrinfo *httpd_find_address(const char *address, struct err *err)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
@@ -235,7 +235,7 @@ static bool listen_at(struct httpd *httpd, const struct addrinfo *at)
 struct httpd *httpd_start(const char *address, httpd_handler *handler,
 	void *context, struct err *err)
 {
-	struct addrinfo *at = find_address(address, err);
+	struct addrinfo *at = httpd_find_address(address, err);
 	struct httpd *httpd;
 
 	if (at == NULL)
