@@ -6,6 +6,7 @@
 #include "cli/receipt.h"
 #include "common/config.h"
 #include "common/db.h"
+#include "common/json.h"
 
 /* Columns of paper.source. */
 enum paper_column {
@@ -46,5 +47,10 @@ bool paper_gather(struct db *db, int64_t id, struct paper *paper,
 bool paper_locate(const struct config *config, struct paper *paper,
 	struct err *err) MUST_CHECK;
 void paper_clear(struct paper *paper);
+
+/* Where its file is, in a word or two: "processed". */
+const char *paper_place(const struct paper *paper);
+/* Members of a receipt, as `sluice help receipt` names them. */
+void paper_json(const struct paper *paper, struct json *object);
 
 #endif
