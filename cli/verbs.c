@@ -25,6 +25,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_load,
 	&cmd_infer,
 	&cmd_console,
+	&cmd_serve,
 	&cmd_models,
 	&cmd_test_data,
 	&cmd_report,

@@ -105,6 +105,12 @@ struct config {
 	/* health */
 	char *producer_http, *consumer_http; /* ADDRESS:PORT, or "" */
 
+	/* the page of `sluice serve` */
+	char *serve_http; /* ADDRESS:PORT */
+	bool serve_plain;
+	char *serve_hosts; /* names beside those of loopback; NULL: none */
+	char *serve_token_file;
+
 	/* logs */
 	enum log_level log_level;
 	enum log_format log_format;

@@ -282,6 +282,23 @@ static const struct setting settings[] = {
 		.preset = "127.0.0.1:9465",
 		.help = "the same of the consumer" },
 
+	{ .section = "The page",
+		.name = "serve_http", TEXT, AT(serve_http),
+		.preset = "127.0.0.1:9466",
+		.help = "ADDRESS:PORT at which `sluice serve` shows its page" },
+	{ .name = "serve_plain", FLAG, AT(serve_plain), .preset = "false",
+		.help = "serve_http may lie beyond this machine: what lies "
+			"between is trusted" },
+	{ .name = "serve_hosts", TEXT, AT(serve_hosts),
+		.help = "names by which browsers may ask for the page, "
+			"separated by commas, beside localhost, 127.0.0.1 and "
+			"[::1]" },
+	{ .name = "serve_token_file", PATH, AT(serve_token_file),
+		.preset = "var/state/serve.token",
+		.help = "the file of the token that record contents and "
+			"actions need; made with a random one when missing, "
+			"readable by its owner only (chmod 600)" },
+
 	{ .section = "Logs",
 		.name = "log_level", CHOICE(levels), AT(log_level),
 		.preset = "info", .reload = true,
