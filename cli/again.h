@@ -14,6 +14,7 @@ struct again_source {
 	const struct dataset *dataset;
 	char *sha256;      /* of the file; NULL: not known */
 	int64_t bytes;     /* as it lies there */
+	int64_t loaded_bytes; /* of what was loaded; -1: not known */
 	int64_t claimed_us; /* of the first that had the bytes */
 	char *path;        /* its file; NULL: in the object store */
 };
@@ -37,12 +38,30 @@ void again_places_clear(struct again_places *places);
 bool again_find(struct again_places *places, struct again_source *source,
 	struct err *err) MUST_CHECK;
 
+/* In the object store alone; order.object stays NULL where it is not. */
+bool again_find_object(struct again_places *places,
+	struct again_source *source, struct err *err) MUST_CHECK;
+
+/* -- again_copy.c: the bytes themselves -------------------------------------- */
+
+/* An answer that an endpoint gave, not a file that was dropped. */
+bool again_is_answer(const struct again_source *source);
+/* The bytes that were loaded from the file or object that was found, into a
+ * file: of an answer its records, found as the poller finds them. */
+bool again_copy(struct again_places *places,
+	const struct again_source *source, int to, struct err *err) MUST_CHECK;
+/* Size and SHA-256 against what was loaded, where that is known. ERR_REJECT:
+ * they are others. */
+bool again_check(const struct again_source *source, int fd, struct err *err)
+	MUST_CHECK;
+
 /* -- again_choose.c: which ones -------------------------------------------- */
 
 struct again_words {
 	const char *const *given; /* sources by any of their names, or */
 	size_t count;
 	const char *from, *to, *pipeline; /* days, both meant */
+	bool complete; /* only what is loaded */
 };
 
 struct again_list {

@@ -29,6 +29,7 @@ static const char find_sql[] =
 	"       and s.claimed_at <\n"
 	"         ($3::date + 1)::timestamp at time zone 'UTC'))\n"
 	"  and ($4::text is null or s.pipeline = $4)\n"
+	"  and ($5::text is null or s.completed_at is not null)\n"
 	"order by s.claimed_at, s.drop_id";
 
 static bool check_date(const char *flag, const char *text, struct err *err)
@@ -81,12 +82,12 @@ static bool ask(struct db *db, const struct config *config,
 {
 	struct buf ids = { 0 };
 	const char *values[] = { NULL, words->from, words->to,
-		words->pipeline };
+		words->pipeline, words->complete ? "t" : NULL };
 	bool ok = words->count == 0 || add_ids(db, config, words, &ids, err);
 
 	if (words->count > 0)
 		values[0] = ids.data;
-	ok = ok && db_query(db, find_sql, 4, values, rows, err);
+	ok = ok && db_query(db, find_sql, 5, values, rows, err);
 	buf_clear(&ids);
 	return ok;
 }

@@ -174,18 +174,28 @@ static bool find_on(struct again_places *places, struct again_source *source,
 
 /* An answer was asked for before it became a source: midnight may lie
  * between. */
-bool again_find(struct again_places *places, struct again_source *source,
-	struct err *err)
+bool again_find_object(struct again_places *places,
+	struct again_source *source, struct err *err)
 {
-	bool ok = find_file(places, source, err);
+	bool ok = have_store(places, err);
 
-	if (!ok || source->path != NULL)
-		return ok;
-	ok = have_store(places, err);
 	for (int back = 0; ok && places->store != NULL && back < 2 &&
 		source->order.object == NULL; back++)
 		ok = find_on(places, source, source->claimed_us -
 			back * DAY_US, err);
+	return ok;
+}
+
+bool again_find(struct again_places *places, struct again_source *source,
+	struct err *err)
+{
+	bool ok;
+
+	source->loaded_bytes = source->bytes;
+	ok = find_file(places, source, err);
+	if (!ok || source->path != NULL)
+		return ok;
+	ok = again_find_object(places, source, err);
 	if (!ok || source->order.object != NULL)
 		return ok;
 	return err_set(err, ERR_REJECT, "its bytes are neither in %s nor in "

@@ -6,7 +6,6 @@
 #include "cli/again.h"
 #include "common/clock.h"
 #include "common/place.h"
-#include "producer/api_harvest.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,8 +17,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define BLOCK_BYTES ((size_t)128 << 10)
 
 struct stage {
 	struct again_places *places;
@@ -127,117 +124,7 @@ static bool open_stage(struct stage *stage, struct err *err)
 	return ok;
 }
 
-/* -- bytes ------------------------------------------------------------------- */
-
-static bool digest_of(int fd, char text[SHA256_TEXT], struct err *err)
-{
-	struct sha256 *hash = sha256_new(err);
-	char *block = malloc(BLOCK_BYTES);
-	uint8_t digest[SHA256_BYTES];
-	ssize_t got = 1;
-	off_t at = 0;
-	bool ok = hash != NULL && (block != NULL || err_memory(err));
-
-	for (; ok && got > 0; at += got) {
-		got = pread(fd, block, BLOCK_BYTES, at);
-		ok = got < 0 ? err_errno(err, ERR_STOP, "read") :
-			sha256_add(hash, block, (size_t)got, err);
-	}
-	ok = ok && sha256_end(hash, digest, err);
-	if (ok)
-		sha256_format(digest, text);
-	sha256_free(hash);
-	free(block);
-	return ok;
-}
-
-/* Blocks are shared with the original where the file system can. */
-static bool copy(int from, int to, struct err *err)
-{
-	char *block;
-	ssize_t got;
-	bool ok;
-
-	while ((got = copy_file_range(from, NULL, to, NULL, (size_t)1 << 30,
-		0)) > 0)
-		;
-	if (got == 0)
-		return true;
-	block = malloc(BLOCK_BYTES);
-	ok = block != NULL || err_memory(err);
-	while (ok && got != 0) {
-		got = read(from, block, BLOCK_BYTES);
-		ok = (got >= 0 && place_write(to, block, (size_t)got)) ||
-			err_errno(err, ERR_STOP, "copy");
-	}
-	free(block);
-	return ok;
-}
-
-static bool copy_path(const char *path, int to, struct err *err)
-{
-	const int from = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	bool ok;
-
-	if (from < 0)
-		return err_errno(err, ERR_STOP, "open %s", path);
-	ok = copy(from, to, err);
-	(void)close(from);
-	return ok;
-}
-
-static bool is_there(const char *name, bool there, struct err *err)
-{
-	return there || err_set(err, ERR_REJECT,
-		"%s is gone from the object store", name);
-}
-
-/* An answer's records, found as the poller finds them. */
-static bool copy_answer(struct again_places *places,
-	const struct again_source *source, int to, struct err *err)
-{
-	const char *name = source->order.object;
-	struct api_harvest harvest = { .records = 0 };
-	struct buf body = { 0 };
-	bool there = false;
-	bool ok = object_get(places->store, name, &body, &there, err) &&
-		is_there(name, there, err) &&
-		api_harvest(source->dataset->api, NULL, 0, body.data,
-			body.len, &harvest, err) &&
-		(place_write(to, harvest.spool, harvest.len) ||
-			err_errno(err, ERR_STOP, "write"));
-
-	api_harvest_clear(&harvest);
-	buf_clear(&body);
-	return ok;
-}
-
-static bool copy_object(struct again_places *places,
-	const struct again_source *source, int to, struct err *err)
-{
-	const char *name = source->order.object;
-	bool there = false;
-
-	if (source->dataset->api != NULL)
-		return copy_answer(places, source, to, err);
-	return object_get_file(places->store, name, to, &there, err) &&
-		is_there(name, there, err);
-}
-
-/* The very bytes that were loaded, or it would be another source. */
-static bool check_bytes(const struct again_source *source, int fd,
-	struct err *err)
-{
-	char text[SHA256_TEXT];
-
-	if (source->sha256 == NULL ||
-		(source->path == NULL && source->dataset->api != NULL))
-		return true; /* the pipeline may find other records now */
-	return digest_of(fd, text, err) &&
-		(strcmp(text, source->sha256) == 0 || err_set(err, ERR_REJECT,
-			"what is kept is not what was loaded: its SHA-256 is "
-			"another"));
-}
+/* -- files ------------------------------------------------------------------- */
 
 static int create(const struct stage *stage, const char *name, struct err *err)
 {
@@ -262,9 +149,9 @@ static bool write_bytes(const struct stage *stage,
 
 	if (fd < 0)
 		return false;
-	ok = source->path != NULL ? copy_path(source->path, fd, err) :
-		copy_object(stage->places, source, fd, err);
-	ok = ok && check_bytes(source, fd, err) &&
+	/* the pipeline may find other records in an answer now */
+	ok = again_copy(stage->places, source, fd, err) &&
+		(again_is_answer(source) || again_check(source, fd, err)) &&
 		(fsync(fd) == 0 || err_errno(err, ERR_STOP, "sync"));
 	(void)close(fd);
 	return ok;

@@ -219,7 +219,7 @@ static bool show_json(const struct reconcile *r, bool dry_run,
 /* -- the verb ------------------------------------------------------------------------- */
 
 struct words {
-	bool dry_run;
+	bool dry_run, kept;
 	int64_t wait_secs;
 	const char *given[WANTED_MAX];
 	size_t count;
@@ -283,11 +283,25 @@ static int reconcile(const struct cmd_context *context,
 	return code;
 }
 
+static int audit(const struct cmd_context *context, const struct words *words)
+{
+	struct err err = { 0 };
+	bool fine = false;
+
+	if (words->count > 0 || words->dry_run)
+		return cmd_usage(&cmd_reconcile, "--kept stands alone: it looks "
+			"at all and changes nothing");
+	if (!reconcile_kept(context, &fine, &err))
+		return cmd_fail(&err);
+	return fine ? EXIT_FINE : EXIT_DATA;
+}
+
 static int run(const struct cmd_context *context)
 {
 	struct words words = { .wait_secs = WAIT_SECS };
 	const struct arg table[] = {
 		{ .name = "--dry-run", .flag = &words.dry_run },
+		{ .name = "--kept", .flag = &words.kept },
 		{ .name = "--wait", .count = &words.wait_secs, .min = 1,
 			.max = 86400 },
 		{ .name = NULL },
@@ -297,6 +311,8 @@ static int run(const struct cmd_context *context)
 	if (!args_parse(context, table, words.given, WANTED_MAX, &words.count,
 		&err))
 		return cmd_usage(&cmd_reconcile, "%s", err.text);
+	if (words.kept)
+		return audit(context, &words);
 	/* the publisher's steps are not what was asked for */
 	if (context->config->log_level > LOG_WARN)
 		log_setup(LOG_WARN, context->config->log_format);
@@ -305,7 +321,7 @@ static int run(const struct cmd_context *context)
 
 const struct cmd cmd_reconcile = {
 	.name = "reconcile",
-	.usage = "[SOURCE|FILE...] [--dry-run] [--wait SECONDS]",
+	.usage = "[SOURCE|FILE...] [--dry-run] [--wait SECONDS] | --kept",
 	.summary = "send again what was sent and is not there",
 	.help =
 "For the day after: the broker's disk was lost, an older copy of the database\n"
@@ -313,6 +329,7 @@ const struct cmd cmd_reconcile = {
 "state file is gone. Compares what the producer had confirmed (its state file,\n"
 "30 days), what the ledger and the counters say, and what is in the tables,\n"
 "and has the rest loaded from the kept files (processed/, failed/, .claimed/)\n"
+"and from the object store, answers of HTTP servers too,\n"
 "under the same message ids: what is there already counts for nothing.\n"
 "\n"
 "missing      the database does not know the source\n"
@@ -333,6 +350,11 @@ const struct cmd cmd_reconcile = {
 "SOURCE is a source id, a drop id or a name as it was dropped, FILE the kept\n"
 "file; none: all of them. --wait: how long to wait while nothing moves, for\n"
 "queues to be emptied before and for loads after (30).\n"
+"\n"
+"--kept: instead reads back all that is kept of loaded sources, files, objects\n"
+"and answers (of these the records), and holds size and SHA-256 against the\n"
+"ledger; names what differs or is not there, and changes nothing. What\n"
+"object_store_keep_secs lets go is not missed.\n"
 "\n"
 "Reads as the reader and the tap, sends as the producer (messages of others:\n"
 "as the foreign account); the owner takes back, the loader reads bodies and\n"

@@ -39,6 +39,7 @@ bool reconcile_open(struct reconcile *r, const struct config *config,
 
 void reconcile_close(struct reconcile *r)
 {
+	reconcile_unfetch(r);
 	reconcile_forget(r);
 	for (size_t i = 0; i < r->wanted_count; i++)
 		buf_clear(&r->wanted[i].name);

@@ -6,6 +6,7 @@
 #ifndef SLUICE_RECONCILE_H
 #define SLUICE_RECONCILE_H
 
+#include "cli/again.h"
 #include "cli/cmd.h"
 #include "common/db.h"
 #include "common/pipeline.h"
@@ -45,6 +46,7 @@ struct amiss {
 	int64_t file_size; /* -1: unknown */
 	int64_t filtered;  /* records left out by a direct load */
 	struct buf path; /* the kept file, for people */
+	bool fetched;    /* it lies in the object store, and in r->fetched */
 	struct err fault; /* why it cannot be mended; kind ERR_NONE: it can */
 	enum outcome outcome;
 };
@@ -69,6 +71,8 @@ struct reconcile {
 	struct amiss *first, *last;
 	size_t count;
 	struct amiss *index[AMISS_BUCKETS];
+	struct again_places places;
+	struct buf fetched;  /* a folder of copies; empty: there is none */
 	int64_t waiting;     /* messages in the queues */
 	int64_t stale;       /* models that could not be built */
 	char stale_why[512]; /* of the first; may hold anything */
@@ -113,6 +117,19 @@ bool reconcile_judge_books(struct reconcile *r, struct err *err) MUST_CHECK;
 bool reconcile_prepare(struct reconcile *r, struct err *err) MUST_CHECK;
 /* True when there is something to be done about it, and can be. */
 bool amiss_can_mend(const struct amiss *amiss);
+
+/* -- reconcile_object.c -------------------------------------------------- */
+
+/* Copies the source's bytes out of the object store, where they are there,
+ * and makes that the kept file. */
+bool reconcile_fetch(struct reconcile *r, struct amiss *amiss,
+	struct err *err) MUST_CHECK;
+/* Removes the copies; the list is still there. */
+void reconcile_unfetch(struct reconcile *r);
+/* Reads back all that is kept of loaded sources, in folders and in the object
+ * store, and holds size and SHA-256 against the ledger. */
+bool reconcile_kept(const struct cmd_context *context, bool *fine,
+	struct err *err) MUST_CHECK;
 
 /* -- reconcile_message.c ------------------------------------------------ */
 

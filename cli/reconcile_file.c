@@ -29,7 +29,8 @@ static bool is_there(const struct amiss *amiss)
 {
 	struct stat st;
 
-	return lstat(amiss->path.data, &st) == 0 || errno != ENOENT;
+	return amiss->fetched || lstat(amiss->path.data, &st) == 0 ||
+		errno != ENOENT;
 }
 
 static bool use_claimed(struct reconcile *r, struct amiss *amiss,
@@ -94,8 +95,10 @@ static bool find_file(struct reconcile *r, struct amiss *amiss,
 	if (amiss->source->target != NULL && (!use_target(r, amiss, err) ||
 		is_there(amiss)))
 		return err->kind == ERR_NONE;
-	return (!amiss->known && amiss->sha256[0] == '\0') ||
-		use_located(r, amiss, err);
+	if (!amiss->known && amiss->sha256[0] == '\0')
+		return true;
+	return use_located(r, amiss, err) && ((amiss->path.len > 0 &&
+		is_there(amiss)) || reconcile_fetch(r, amiss, err));
 }
 
 /* -- what was claimed ----------------------------------------------------- */

@@ -41,14 +41,19 @@ static void ending(const char *path, char *out, size_t size)
 
 /* A poller names them for their objects: "<HHMMSS>-<drop id>.json". Nobody
  * else can know the drop id before there is a claim. */
+bool archive_names_answer(const char *name, const struct uuid *drop)
+{
+	const char *slash = strrchr(name, '/');
+	const char *last = slash == NULL ? name : slash + 1;
+	char text[UUID_TEXT];
+
+	uuid_format(drop, text);
+	return strlen(last) > 7 && strncmp(last + 7, text, strlen(text)) == 0;
+}
+
 bool archive_is_answer(const struct source *source)
 {
-	const char *slash = strrchr(source->name, '/');
-	const char *last = slash == NULL ? source->name : slash + 1;
-	char drop[UUID_TEXT];
-
-	uuid_format(&source->drop, drop);
-	return strlen(last) > 7 && strncmp(last + 7, drop, strlen(drop)) == 0;
+	return archive_names_answer(source->name, &source->drop);
 }
 
 /* The day is that of the request, which may be the one before the claim's. */

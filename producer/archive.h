@@ -8,6 +8,8 @@
 /* True for records of an answer: that is in the store already, and they are
  * made of it. */
 bool archive_is_answer(const struct source *source);
+/* The same of its name, as the database has it, and its drop id. */
+bool archive_names_answer(const char *name, const struct uuid *drop);
 /* The name that the source's file is to have there, or its answer has, into
  * source->object. */
 bool archive_name(struct source *source, struct err *err) MUST_CHECK;

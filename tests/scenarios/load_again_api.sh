@@ -69,7 +69,48 @@ until_true moved
 check "answers are kept as they came, their records not once more" \
 	"$(answers)$(find "$work/raw" -type f | wc -l)" "${kept}0"
 
+check "what is kept is what was loaded" "$("$bin/sluice" reconcile --kept)" \
+	"$pages objects and 0 files read back, $(q "select sum(file_size) from meta.source") bytes of records: as they were loaded; 0 are not, 0 are not kept"
+
 api_stop # from here on there is nobody to ask
+
+# -- the day after: the tables are those of yesterday, the answers of today
+day_after() { # CLAIM DATASET
+	local had
+	had=$(rows)
+	q "truncate raw.feed_$2, raw.feed_$2_delta" >/dev/null
+	check_has "$1" "$(reconcile)" "3 sources: 3 loaded"
+	check "$1: all is as it was" "$(rows)" "$had"
+}
+day_after "answers are read back and loaded" token
+day_after "tables in them, too" csv
+producer_stop
+mv "$work/state/producer.db" "$work/state/lost"
+rm -f "$work"/state/producer.db-*
+day_after "also where the state file is lost" csv
+mv "$work/state/lost" "$work/state/producer.db"
+producer_start
+check "no copy is left" "$(find "${TMPDIR:-/var/tmp}" -maxdepth 1 -name 'sluice-reconcile-*')" ""
+spoiled=$(find "$work/objects/feed/token" -name '*.json' | head -n 1)
+cp -p "$spoiled" "$work/spoiled"
+sed -i 's/"name"/"nome"/' "$spoiled"
+gone=$(find "$work/objects/feed/csv" -name '*.csv' | head -n 1)
+mv "$gone" "$work/gone"
+said=$("$bin/sluice" reconcile --kept) || code=$?
+check "what was spoiled or is gone is found" "${code:-0}" 1
+check_has "by name" "$said" "${spoiled#"$work/objects/"}: its records (were"
+check_has "and what is gone" "$said" "its bytes are neither in"
+check_has "so it is for programs" "$("$bin/sluice" --json reconcile --kept |
+	jq -c '[.objects, .others, .not_kept, (.faults | length)]')" "[4,1,1,1]"
+q "truncate raw.feed_token, raw.feed_token_delta" >/dev/null
+said=$(reconcile) || true
+check_has "what was spoiled is not loaded" "$said" "2 loaded, 0 sent and not loaded yet, 1 cannot"
+check_has "and is named" "$said" "cannot"
+cp -p "$work/spoiled" "$spoiled"
+mv "$work/gone" "$gone"
+check_has "once it is back, it is" "$(reconcile)" "1 sources: 1 loaded"
+
+# -- again
 day=$(date -u +%F)
 check_has "answers are handed over" "$("$bin/sluice" replay --from 2020-01-01 \
 	--to "$day" --pipeline feed 2>&1)" "$sources handed to the producer"

@@ -71,6 +71,14 @@ check "as a replay" "$(q "select replay_of from meta.source
 until_true settled_files
 check "and kept once" "$(objects | wc -l)" 1
 
+(as_daemon env TMPDIR="$work/state" "$bin/sluice" reconcile --kept) \
+	>"$work/kept.log" 2>&1 || true
+check_has "it is read back, and is what was loaded" "$(cat "$work/kept.log")" \
+	"1 objects and 0 files read back, $(stat -c %s "$work/a.json") bytes"
+q "truncate raw.events_delta" >/dev/null
+check_has "what is missing is fetched from the store" "$(reconcile)" \
+	"2 sources: 2 loaded"
+
 # -- full ------------------------------------------------------------------------
 
 fill_disk "$work/store"
