@@ -104,6 +104,7 @@ struct config {
 
 	/* health */
 	char *producer_http, *consumer_http; /* ADDRESS:PORT, or "" */
+	int64_t stall_secs; /* with work and no progress: not ready */
 
 	/* the page of `sluice serve` */
 	char *serve_http; /* ADDRESS:PORT */

@@ -281,6 +281,11 @@ static const struct setting settings[] = {
 	{ .name = "consumer_http", TEXT, AT(consumer_http),
 		.preset = "127.0.0.1:9465",
 		.help = "the same of the consumer" },
+	{ .name = "stall_secs", SECS(0, DAY_SECS), AT(stall_secs),
+		.preset = "60 s",
+		.help = "a daemon that has work and gets no further for so "
+			"long answers 503 to /readyz, and says at what; 0: "
+			"it does not" },
 
 	{ .section = "The page",
 		.name = "serve_http", TEXT, AT(serve_http),

@@ -5,6 +5,7 @@
 #include "common/httpd.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/pulse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct probe {
 
 static bool say_ready(struct httpd_answer *answer, struct err *err)
 {
+	pulse_look();
 	if (health_ready(&answer->body))
 		return buf_printf(&answer->body, err, "ready\n");
 	answer->status = 503;
@@ -29,6 +31,7 @@ static bool say_ready(struct httpd_answer *answer, struct err *err)
 static bool say_metrics(struct probe *probe, struct httpd_answer *answer,
 	struct err *err)
 {
+	pulse_look();
 	health_measure();
 	if (probe->refresh != NULL)
 		probe->refresh(probe->context);

@@ -3,6 +3,7 @@
 #include "producer/api_control.h"
 #include "producer/api_private.h"
 #include "common/clock.h"
+#include "common/pulse.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@ struct api_poller {
 	_Atomic bool stopping;
 	int wake_fd, died_fd;
 	int64_t prune_ms;
+	struct pulse *pulse;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards next_plan */
 	struct plan *next_plan;
@@ -97,6 +99,7 @@ static bool wait_for_work(struct api_poller *p, int64_t wait_ms,
 		FDS_MAX - 1);
 	uint64_t times;
 
+	pulse_idle(p->pulse);
 	if (p->desk.client == NULL)
 		(void)poll(fds, count, (int)wait_ms);
 	else if (!http_client_wait(p->desk.client, (int)wait_ms, fds, count,
@@ -165,6 +168,8 @@ static bool run(struct api_poller *p, struct err *err)
 	int64_t wait_ms;
 
 	while (!p->stopping) {
+		pulse_busy(p->pulse, "answers of HTTP servers");
+		pulse_step(p->pulse);
 		if (!follow(p, err))
 			return false;
 		open_control(p);
@@ -216,6 +221,7 @@ struct api_poller *api_poller_start(struct plan *plan, struct queue *spooled,
 	(void)pthread_mutex_init(&p->lock, NULL);
 	p->died_fd = died_fd;
 	p->wake_fd = -1;
+	p->pulse = pulse_of("poller");
 	p->desk.spooled = spooled;
 	p->desk.open = &p->open;
 	if (open_all(p, plan, err)) {

@@ -141,6 +141,8 @@ static void wait_for_work(const struct keeper *k)
 	};
 	uint64_t count;
 
+	if (!keeper_busy(k))
+		pulse_idle(k->pulse);
 	(void)poll(fds, 4, timeout_ms(k));
 	if (fds[1].revents != 0 && read(k->wake_fd, &count, sizeof(count)) < 0)
 		return;
@@ -162,6 +164,8 @@ static bool prune(struct keeper *k, struct err *err)
 
 static bool turn(struct keeper *k, struct err *err)
 {
+	pulse_busy(k->pulse, "claiming files, and moving what was sent");
+	pulse_step(k->pulse);
 	look_again(k);
 	return follow(k, err) && keeper_take_reports(k, err) &&
 		keeper_take_spooled(k, err) &&
@@ -306,6 +310,7 @@ struct keeper *keeper_start(struct plan *plan, struct queue *claims,
 	k->reports = reports;
 	k->spooled = spooled;
 	k->died_fd = died_fd;
+	k->pulse = pulse_of("keeper");
 	k->wake_fd = -1;
 	if (open_all(k, err)) {
 		errno = pthread_create(&k->thread, NULL, keeper_main, k);

@@ -326,6 +326,17 @@ void keeper_drop_intakes(struct keeper *k)
 	k->intakes = NULL;
 }
 
+/* From the start: what goes from nothing to 1 has not grown for Prometheus. */
+static void show_all(const struct counter *counter)
+{
+	static const char *const results[] = { "claimed", "published",
+		"failed", "lost", "duplicate" };
+
+	for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++)
+		metrics_add(METRIC_SOURCES, 0, counter->key, results[i]);
+	show_open(counter);
+}
+
 bool keeper_make_intakes(struct keeper *k, struct err *err)
 {
 	k->intakes = calloc(k->plan->count + 1, sizeof(*k->intakes));
@@ -339,7 +350,7 @@ bool keeper_make_intakes(struct keeper *k, struct err *err)
 			rules->dataset, err);
 		if (k->intakes[i].counter == NULL)
 			return false;
-		show_open(k->intakes[i].counter);
+		show_all(k->intakes[i].counter);
 	}
 	return true;
 }

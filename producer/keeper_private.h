@@ -3,6 +3,7 @@
 #define SLUICE_KEEPER_PRIVATE_H
 
 #include "common/log.h"
+#include "common/pulse.h"
 #include "producer/finish.h"
 #include "producer/keeper.h"
 
@@ -37,6 +38,7 @@ struct keeper {
 	pthread_mutex_t lock; /* guards next_plan */
 	struct plan *next_plan;
 
+	struct pulse *pulse;
 	struct state *state;
 	struct watch *watch;
 	struct object_store *store; /* NULL: not needed yet, or away */

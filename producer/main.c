@@ -9,6 +9,8 @@
 #include "common/metrics.h"
 #include "common/options.h"
 #include "common/probe.h"
+#include "common/pulse.h"
+#include "common/service.h"
 #include "producer/api_poller.h"
 #include "producer/keeper.h"
 #include "producer/publish.h"
@@ -26,6 +28,7 @@
 #define QUEUE_ITEMS ((size_t)65536)
 #define JOIN_MS 3000
 #define STOP_SECS 4 /* then without saying goodbye: any moment is safe */
+#define HOPELESS_MS 600000 /* in one call: longer than any server may take */
 
 struct daemon {
 	const struct options *options;
@@ -77,6 +80,8 @@ static bool start(struct daemon *d, struct err *err)
 {
 	const struct config *config = &d->plan->config;
 
+	service_begin();
+	pulse_setup(config->stall_secs * 1000, HOPELESS_MS);
 	metrics_begin(METRIC_OF_PRODUCER);
 	metrics_set(METRIC_BUILD, 1, "sluice-producer", SLUICE_VERSION);
 	log_setup(config->log_level, config->log_format);
@@ -131,8 +136,10 @@ static void run(struct daemon *d)
 		{ .fd = d->died, .events = POLLIN } };
 	struct signalfd_siginfo info;
 
+	service_ready();
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+		service_tick();
+		if (poll(fds, 2, SERVICE_TICK_MS) <= 0)
 			continue;
 		if (fds[1].revents != 0)
 			return;
@@ -145,7 +152,9 @@ static void run(struct daemon *d)
 					"INT" : "TERM"));
 			return;
 		}
+		service_reloading();
 		reload(d);
+		service_ready();
 	}
 }
 
@@ -184,6 +193,7 @@ static bool stop(struct daemon *d, struct err *err)
 {
 	bool ok = true;
 
+	service_stopping();
 	(void)signal(SIGALRM, on_alarm);
 	(void)alarm(STOP_SECS);
 	if (d->poller != NULL)

@@ -208,14 +208,34 @@ static bool waiting_turn(struct publisher *p, struct err *err)
 
 	if (left <= 0)
 		return connect(p, err);
+	pulse_idle(p->pulse);
 	(void)poll(&(struct pollfd){ .fd = queue_fd(p->claims),
 		.events = POLLIN }, 1, left < 1000 ? (int)left : 1000);
 	return true;
 }
 
+/* What the broker complains of is told already; that it takes its time over
+ * what was sent, or nothing can be read, is not. */
+static void show_pulse(struct publisher *p)
+{
+	bool work = window_items(p->window) > 0;
+
+	for (const struct lane *lane = p->lanes; !work && lane != NULL;
+		lane = lane->next)
+		work = lane->reading != NULL;
+	if (p->broker == NULL)
+		pulse_busy(p->pulse, "a connection to RabbitMQ");
+	else if (!work || p->blocked)
+		pulse_idle(p->pulse);
+	else
+		pulse_busy(p->pulse, window_flying(p->window) > 0 ?
+			"confirms of RabbitMQ" : "reading claimed files");
+}
+
 static bool run_until_closed(struct publisher *p, struct err *err)
 {
 	while (!queue_closed(p->claims)) {
+		show_pulse(p);
 		if (!take_claims(p, err))
 			return false;
 		if (p->broker != NULL ? !connected_turn(p, err) :
@@ -312,6 +332,7 @@ struct publisher *publisher_start(struct plan *plan, struct queue *claims,
 
 	if (p == NULL)
 		return NULL;
+	p->pulse = pulse_of("publisher");
 	p->claims = claims;
 	p->reports = reports;
 	p->died_fd = died_fd;

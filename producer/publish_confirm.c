@@ -188,6 +188,7 @@ static bool settle(struct publisher *p, const struct broker_event *event,
 		lane = lane->next)
 		ok = collect(p, lane, err);
 	p->answered = true;
+	pulse_step(p->pulse);
 	if (event->kind == BROKER_ACKED)
 		metrics_set(METRIC_LAST_CONFIRM,
 			(double)clock_wall_us() / 1e6, NULL, NULL);

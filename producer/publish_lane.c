@@ -151,6 +151,7 @@ static bool lane_read(struct publisher *p, struct lane *lane, struct err *err)
 
 	if (!sending_next(sending, given, &count, &why))
 		return reading_failed(p, lane, &why, err);
+	pulse_step(p->pulse);
 	if (log_repeat_clear(&lane->unreadable) > 0)
 		backoff_reset(&lane->backoff);
 	for (size_t i = 0; i < count; i++)

@@ -5,6 +5,7 @@
 #include "common/backoff.h"
 #include "common/broker.h"
 #include "common/log.h"
+#include "common/pulse.h"
 #include "producer/publish.h"
 #include "producer/report.h"
 #include "producer/sending.h"
@@ -43,6 +44,7 @@ struct publisher {
 	bool cut;              /* the connection is not to be waited for */
 	struct err err;
 
+	struct pulse *pulse;
 	struct window *window;
 	struct lane *lanes;
 	struct lane *turn;     /* the next to be served */
