@@ -3,6 +3,7 @@
 #include "common/backoff.h"
 #include "common/health.h"
 #include "common/metrics.h"
+#include "common/pulse.h"
 #include "common/broker.h"
 #include "common/clock.h"
 #include "common/mutation.h"
@@ -65,6 +66,7 @@ struct intake {
 	_Atomic bool starved; /* somebody waits for room in out */
 
 	/* the thread's own */
+	struct pulse *pulse;
 	struct broker *broker;
 	uint64_t connection; /* generation of the latest connection */
 	struct acks acks;
@@ -298,6 +300,7 @@ static void await_note(struct intake *intake, int timeout_ms)
 {
 	struct pollfd fd = { .fd = queue_fd(intake->notes), .events = POLLIN };
 
+	pulse_idle(intake->pulse);
 	(void)poll(&fd, 1, timeout_ms);
 }
 
@@ -430,9 +433,9 @@ static size_t largest_message(const struct config *config)
 			config->max_message_bytes) + 65536;
 }
 
-static struct broker *connect_broker(struct intake *intake, struct err *err)
+struct broker *intake_open_broker(const struct config *config,
+	const char *name, struct err *err)
 {
-	const struct config *config = intake->config;
 	struct buf password = { 0 };
 	struct broker *broker = NULL;
 	struct broker_options options = {
@@ -440,7 +443,7 @@ static struct broker *connect_broker(struct intake *intake, struct err *err)
 		.port = (int)config->broker_port,
 		.vhost = config->broker_vhost,
 		.user = config->consumer.user,
-		.name = "sluice-consumer",
+		.name = name,
 		.heartbeat_secs = (int)config->heartbeat_secs,
 		.tls = config->broker_tls,
 		.cacert = config->broker_cacert,
@@ -455,6 +458,12 @@ static struct broker *connect_broker(struct intake *intake, struct err *err)
 		explicit_bzero(password.data, password.len);
 	buf_clear(&password);
 	return broker;
+}
+
+static struct broker *open_broker(const struct intake *intake,
+	struct err *err)
+{
+	return intake_open_broker(intake->config, "sluice-consumer", err);
 }
 
 static bool inspect_queue(struct broker *broker, struct source_queue *queue,
@@ -586,8 +595,9 @@ static bool look_for_missing(struct intake *intake, struct err *err)
 		before += intake->queues[i].missing;
 	if (before == 0 || clock_now_ms() < intake->look_ms)
 		return true;
+	pulse_busy(intake->pulse, "looking for queues");
 	intake->look_ms = clock_now_ms() + LOOK_MS;
-	broker = connect_broker(intake, err);
+	broker = open_broker(intake, err);
 	if (broker == NULL)
 		return false;
 	ok = inspect_queues(intake, broker, &now, err);
@@ -627,12 +637,14 @@ static bool turn(struct intake *intake, struct err *err)
 	struct broker_event event = { 0 };
 	int timeout_ms = heartbeat_ms(intake);
 
+	pulse_busy(intake->pulse, "acknowledgements");
 	take_notes(intake);
 	if (!send_acks(intake, err))
 		return false;
 	hand_over_held(intake);
 	metrics_set(METRIC_IN_HAND, (double)acks_open(&intake->acks), NULL,
 		NULL);
+	pulse_idle(intake->pulse); /* broker_wait has a watch of its own */
 	if (intake->held_count > 0)
 		timeout_ms = wait_for_room(intake);
 	if (timeout_ms < 0)
@@ -699,7 +711,8 @@ static bool serve(struct intake *intake, struct err *err)
 	bool ok;
 
 	intake->renew = false;
-	intake->broker = connect_broker(intake, err);
+	pulse_busy(intake->pulse, "a connection to RabbitMQ");
+	intake->broker = open_broker(intake, err);
 	if (intake->broker == NULL)
 		return false;
 	intake->connection++;
@@ -791,6 +804,7 @@ struct intake *intake_start(const struct config *config,
 	intake->fate = fate;
 	intake->paused = true;
 	intake->halted = true;
+	intake->pulse = pulse_of("intake");
 	intake->backoff = (struct backoff){ .base_ms = 250,
 		.ceiling_ms = 2000 };
 	intake->notes = queue_new(NOTES_MAX, NOTES_MAX, err);

@@ -8,6 +8,7 @@
 #ifndef SLUICE_INTAKE_H
 #define SLUICE_INTAKE_H
 
+#include "common/broker.h"
 #include "common/config.h"
 #include "common/pipeline.h"
 #include "common/queue.h"
@@ -42,6 +43,9 @@ void intake_return(struct intake *intake, uint64_t generation,
 	const uint64_t *tags, size_t count, bool pass_on);
 /* There is room in the queue again. */
 void intake_room(struct intake *intake);
+/* A connection to RabbitMQ as the consumer, under this name. */
+struct broker *intake_open_broker(const struct config *config,
+	const char *name, struct err *err);
 /* Drops the connection (the broker takes everything back), or connects. */
 void intake_pause(struct intake *intake);
 void intake_resume(struct intake *intake);

@@ -10,6 +10,7 @@
 void load_enter(struct load *load, const struct dataset *dataset)
 {
 	load->totals.at = derive_root(dataset);
+	pulse_busy(load->session->pulse, "a load");
 }
 
 static bool prepare_partition(struct load *load, const struct dataset *dataset,

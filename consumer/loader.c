@@ -122,6 +122,8 @@ static bool fill_pending(struct loader *loader, struct err *err)
 {
 	int timeout_ms = loader->pending_count == 0 ? idle_ms(loader) : 0;
 
+	if (timeout_ms != 0)
+		pulse_idle(loader->pulse);
 	while (loader->pending_count < PENDING_MAX &&
 		loader->pending_bytes < loader->config->batch_bytes) {
 		struct parcel *parcel =
@@ -166,6 +168,7 @@ static bool load_pending(struct loader *loader, struct err *err)
 		loader->config->batch_rows, loader->config->batch_bytes,
 		GUESSED_ROWS);
 	if (n > 0) {
+		pulse_busy(loader->pulse, "a load");
 		loader_load_some(loader, loader->pending, n);
 		drop_void(loader);
 	}
@@ -187,8 +190,11 @@ static void *run(void *context)
 	}
 	while (fate_wait(loader->fate, 0) && !fate_ended(loader->fate) &&
 		fill_pending(loader, &err) && load_pending(loader, &err)) {
-		if (keep_wait_ms(&loader->keep) == 0)
-			keep_run(&loader->keep, &loader->session);
+		if (keep_wait_ms(&loader->keep) != 0)
+			continue;
+		pulse_busy(loader->pulse, "maintenance");
+		keep_run(&loader->keep, &loader->session);
+		pulse_idle(loader->pulse);
 	}
 	if (err.kind != ERR_NONE)
 		fate_end(loader->fate, &err);
@@ -238,10 +244,11 @@ struct loader *loader_start(const struct config *config, struct plan *plan,
 	loader->pauses = pauses;
 	loader->fate = fate;
 	make_name(loader);
+	loader->pulse = pulse_of("loader");
 	measure_plan(plan);
 	loader->session = (struct session){ .config = config, .plan = plan,
 		.name = loader->name, .stop_fd = fate->stop_fd,
-		.watchdog = watchdog };
+		.watchdog = watchdog, .pulse = loader->pulse };
 	loader->rules = (struct work_rules){ config->producer.user,
 		config->max_message_bytes };
 	loader->backoff = (struct backoff){ .base_ms = 100,

@@ -60,6 +60,7 @@ static bool load_as(struct loader *loader, struct work **works, size_t count,
 			loader->fault = totals.at;
 		return false;
 	}
+	pulse_step(loader->pulse);
 	loader->rows = totals.inserted + totals.updated + totals.unchanged;
 	log_load(&totals, started_us);
 	care_wake(loader->care);

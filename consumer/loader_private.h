@@ -4,6 +4,7 @@
 
 #include "common/backoff.h"
 #include "common/log.h"
+#include "common/pulse.h"
 #include "consumer/held.h"
 #include "consumer/keep.h"
 #include "consumer/load.h"
@@ -30,6 +31,7 @@ struct loader {
 	struct plan *plan;
 	struct session session;
 	struct keep keep;
+	struct pulse *pulse;
 	struct work_rules rules;
 	char name[96];
 	struct work **pending; /* in the order of delivery */

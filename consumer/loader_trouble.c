@@ -98,6 +98,7 @@ static bool wait_for_retry(struct loader *loader, const struct err *err)
 {
 	if (!fate_wait(loader->fate, 0))
 		return false;
+	pulse_idle(loader->pulse); /* the complaint tells */
 	complain(loader, err);
 	if (is_fatal(err) || is_misconfigured(loader, err)) {
 		fate_end(loader->fate, err);
@@ -113,6 +114,7 @@ bool loader_await_session(struct loader *loader)
 {
 	struct err err = { 0 };
 
+	pulse_busy(loader->pulse, "a connection to PostgreSQL");
 	while (!session_ensure(&loader->session, &err)) {
 		if (!wait_for_retry(loader, &err))
 			return false;
@@ -142,6 +144,7 @@ enum verdict loader_persist(struct loader *loader, loader_step *step,
 	for (;;) {
 		*err = (struct err){ 0 };
 		loader->fault = NULL;
+		pulse_busy(loader->pulse, "a load");
 		if (session_ensure(&loader->session, err) &&
 			step(loader, works, count, err)) {
 			loader_calm(loader);

@@ -5,6 +5,9 @@
 #include "common/health.h"
 #include "common/metrics.h"
 #include "common/probe.h"
+#include "common/pulse.h"
+#include "common/service.h"
+#include "consumer/depth.h"
 #include "consumer/intake.h"
 #include "consumer/loader.h"
 
@@ -22,6 +25,7 @@
 	"Loads what the queues hold into PostgreSQL; runs until TERM or INT."
 #define FINISH_MS 2500 /* for the batch at hand, before it is abandoned */
 #define HARD_MS 4600   /* then the process ends whatever its threads do */
+#define HOPELESS_MS 600000 /* in one call: longer than any server may take */
 
 struct daemon {
 	struct options options;
@@ -33,6 +37,7 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct care *care;
 	struct pauses *pauses;
+	struct depth *depth;
 	struct loader *loader;
 	int signals;
 };
@@ -74,6 +79,14 @@ static void measure(void *context)
 
 	metrics_set(METRIC_QUEUE_LENGTH,
 		(double)queue_len(daemon->deliveries), "deliveries", NULL);
+	depth_want(daemon->depth);
+}
+
+/* A statement may take its time; one without a limit may take for ever. */
+static int64_t hopeless_ms(const struct config *config)
+{
+	return config->statement_timeout_ms == 0 ? 0 :
+		config->statement_timeout_ms + HOPELESS_MS;
 }
 
 static bool start(struct daemon *daemon, struct err *err)
@@ -81,6 +94,8 @@ static bool start(struct daemon *daemon, struct err *err)
 	const struct config *config = &daemon->config;
 	struct plan *plan;
 
+	service_begin();
+	pulse_setup(config->stall_secs * 1000, hopeless_ms(config));
 	if (!open_signals(&daemon->signals, err) ||
 		!fate_init(&daemon->fate, err))
 		return false;
@@ -93,9 +108,11 @@ static bool start(struct daemon *daemon, struct err *err)
 		(size_t)config->prefetch * 2 * plan->set.count,
 		(size_t)config->batch_bytes, err); /* the next batch */
 	if (daemon->deliveries != NULL)
+		daemon->depth = depth_start(config, &plan->set, err);
+	if (daemon->depth != NULL)
 		daemon->probe = probe_start(config->consumer_http, measure,
 			daemon);
-	if (daemon->deliveries != NULL)
+	if (daemon->depth != NULL)
 		daemon->intake = intake_start(config, &plan->set,
 			daemon->deliveries, &daemon->fate, err);
 	if (daemon->intake != NULL)
@@ -125,11 +142,13 @@ static void reload(struct daemon *daemon)
 	struct plan *plan = NULL;
 	struct err err = { 0 };
 
+	service_reloading();
 	if (config_load(&config, daemon->options.config_file,
 		daemon->options.flags, &err))
 		plan = plan_read(&config, &err);
 	if (plan != NULL &&
-		intake_set_queues(daemon->intake, &plan->set, &err)) {
+		intake_set_queues(daemon->intake, &plan->set, &err) &&
+		depth_set_queues(daemon->depth, &plan->set, &err)) {
 		log_setup(config.log_level, config.log_format);
 		loader_set_plan(daemon->loader, plan);
 		LOG(LOG_INFO, "reloaded",
@@ -139,6 +158,7 @@ static void reload(struct daemon *daemon)
 		log_err(LOG_ERROR, "reload_refused", &err);
 	}
 	config_clear(&config);
+	service_ready();
 }
 
 /* True when the signal ends the program. */
@@ -164,8 +184,10 @@ static void run(struct daemon *daemon)
 		{ .fd = daemon->fate.ended_fd, .events = POLLIN },
 	};
 
+	service_ready();
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+		service_tick();
+		if (poll(fds, 2, SERVICE_TICK_MS) <= 0)
 			continue;
 		if (fds[1].revents != 0)
 			return;
@@ -197,6 +219,7 @@ static void stop(struct daemon *daemon)
 
 	if (daemon->deliveries == NULL)
 		return;
+	service_stopping();
 	if (pthread_create(&watch, NULL, watch_the_end, &daemon->fate) != 0)
 		fate_stop(&daemon->fate);
 	fate_leave(&daemon->fate);
@@ -207,6 +230,7 @@ static void stop(struct daemon *daemon)
 	pauses_join(daemon->pauses);
 	watchdog_stop(daemon->watchdog);
 	intake_stop(daemon->intake); /* sends the last acknowledgements */
+	depth_stop(daemon->depth);
 	while ((parcel = queue_pop(daemon->deliveries, 0)) != NULL)
 		parcel_free(parcel);
 	queue_free(daemon->deliveries);

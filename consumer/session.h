@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/db.h"
+#include "common/pulse.h"
 #include "common/rowmap.h"
 #include "consumer/filter.h"
 #include "consumer/plan.h"
@@ -27,6 +28,7 @@ struct session {
 	const char *name; /* of this consumer, in meta.load */
 	int stop_fd;
 	struct watchdog *watchdog; /* NULL: nobody watches */
+	struct pulse *pulse;   /* likewise */
 	const struct date_filter *filter; /* NULL: everything is meant */
 	struct db *db;         /* NULL: not connected */
 	bool ever;             /* there was one */
