@@ -106,17 +106,26 @@ static size_t fit(char parts[PARTS][OUTPUT_TEXT * 2], size_t columns)
 	return bar > BAR_MAX ? BAR_MAX : bar;
 }
 
+void progress_bar(char *out, size_t inner, int percent)
+{
+	const int within = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+	size_t full;
+
+	inner = inner < PROGRESS_BAR_MAX ? inner : PROGRESS_BAR_MAX;
+	full = inner * (size_t)within / 100;
+	for (size_t i = 0; i < inner; i++)
+		out[i] = i < full ? '=' : i == full ? '>' : ' ';
+	out[inner] = '\0';
+}
+
 static bool add_bar(const struct progress_view *view, size_t bar, bool colour,
 	struct buf *out, struct err *err)
 {
-	const size_t inner = bar - 2;
-	const size_t full = inner * (size_t)percent_of(view) / 100;
-	bool ok = buf_add_str(out, colour ? "[\033[32m" : "[", err);
+	char inner[PROGRESS_BAR_MAX + 1];
 
-	for (size_t i = 0; ok && i < inner; i++)
-		ok = buf_add_char(out, i < full ? '=' :
-			i == full ? '>' : ' ', err);
-	return ok && buf_add_str(out, colour ? "\033[0m]" : "]", err);
+	progress_bar(inner, bar - 2, percent_of(view));
+	return buf_printf(out, err, "[%s%s%s]", colour ? "\033[32m" : "",
+		inner, colour ? "\033[0m" : "");
 }
 
 bool progress_format(const struct progress_view *view, size_t columns,

@@ -41,4 +41,8 @@ void progress_wipe(struct progress *progress);
 bool progress_format(const struct progress_view *view, size_t columns,
 	bool colour, struct buf *out, struct err *err) MUST_CHECK;
 
+#define PROGRESS_BAR_MAX 64
+/* "===>   ", `inner` columns of it (PROGRESS_BAR_MAX at most), and NUL. Pure. */
+void progress_bar(char *out, size_t inner, int percent);
+
 #endif

@@ -12,6 +12,7 @@
 /* In the order of `sluice help`. */
 static const struct cmd *const verbs[] = {
 	&cmd_status,
+	&cmd_top,
 	&cmd_receipt,
 	&cmd_rejects,
 	&cmd_replay,

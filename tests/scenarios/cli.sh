@@ -48,7 +48,7 @@ json_is() { # EXPRESSION VALUE
 
 # -- words ----------------------------------------------------------------
 
-verbs="status receipt rejects drop console models pipeline config apply prove"
+verbs="status top receipt rejects drop console models pipeline config apply prove"
 
 test_words() {
 	local verb
@@ -323,6 +323,20 @@ processed() { # FILE
 	[ -n "$(find "$work/raw/processed" -name "$1" -print -quit)" ]
 }
 
+test_top() {
+	exits 0 --json top --interval 1
+	json_is 'd["seconds"] >= 1' True
+	json_is 'd["under_way"], d["lag_seconds"], d["queued"]' "(0, None, 0)"
+	json_is 'sum(x["loaded"] for x in d["datasets"])' \
+		"$(q 'select sum(inserted + updated + unchanged) from meta.source')"
+	exits 69 top --interval 1 --set broker_port=1
+	claim "who is not there is told" says "RabbitMQ: "
+	claim "the rest is shown" says "events.events "
+	check "a table once, where there is no terminal" \
+		"$(grep -c '^dataset ' "$work/out")" 1
+	exits 64 top --interval 0
+}
+
 test_models() {
 	exits 0 models
 	claim "models are listed" says "events.fact_events"
@@ -392,6 +406,7 @@ test_sample
 test_drop
 test_rejects
 test_status
+test_top
 test_models
 test_console
 test_broken
