@@ -3,6 +3,7 @@
 #define SLUICE_CLI_API_H
 
 #include "cli/cmd.h"
+#include "cli/output.h"
 #include "common/json.h"
 #include "producer/api_private.h"
 
@@ -30,6 +31,9 @@ void api_facts_free(struct api_facts *facts, size_t count);
 /* Frees those that have no schedule and never ran; how many are left, in
  * front. */
 size_t api_facts_used(struct api_facts *facts, size_t count);
+/* When it runs next: "in 5 s", "due", "under way", "when told". */
+const char *api_facts_next(const struct api_facts *facts,
+	char out[OUTPUT_TEXT + 8]);
 /* A table of all; of one all there is. */
 bool api_facts_print(const struct api_facts *facts, size_t count,
 	struct err *err) MUST_CHECK;

@@ -164,7 +164,7 @@ static const char *when(int64_t us, char out[OUTPUT_TEXT + 8])
 	return out;
 }
 
-static const char *next_run(const struct api_facts *facts,
+const char *api_facts_next(const struct api_facts *facts,
 	char out[OUTPUT_TEXT + 8])
 {
 	if (facts->row.running && facts->row.failures == 0)
@@ -186,7 +186,7 @@ static void add_row(struct table *table, const struct api_facts *facts)
 	}
 	table_add(table, when(facts->row.checked_us, text));
 	table_add(table, when(facts->row.changed_us, text));
-	table_add(table, next_run(facts, text));
+	table_add(table, api_facts_next(facts, text));
 	if (facts->calls_left < 0)
 		table_add(table, NULL);
 	else
@@ -231,7 +231,7 @@ bool api_facts_show(const struct api_facts *facts, struct err *err)
 	line("cursor", row->cursor != NULL ? row->cursor : "none");
 	line("last check", when(row->checked_us, text));
 	line("last change", when(row->changed_us, text));
-	line("next run", next_run(facts, text));
+	line("next run", api_facts_next(facts, text));
 	output_line("%-12s  %" PRId64 " requests, %" PRId64 " pages unchanged, "
 		"%" PRId64 " records, %" PRId64 " errors", "so far",
 		row->requests, row->unchanged, row->records, row->errors);

@@ -3,9 +3,12 @@
 #include "cli/folders.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_DATASET "events"
+#define CUSTOM "custom_sample.json"
 
 /* name is "dataset" or "pipeline.dataset"; NULL fits all. */
 static bool fits(const struct dataset *dataset, const char *name)
@@ -101,4 +104,61 @@ void dropped_clear(struct dropped *dropped)
 {
 	buf_clear(&dropped->path);
 	*dropped = (struct dropped){ 0 };
+}
+
+/* -- the custom file -------------------------------------------------------- */
+
+/* Where custom_sample.json is expected: in the project's folder, that is the
+ * one the console was started in, else beside sluice.yaml. */
+static bool custom_path(const struct config *config, struct buf *path,
+	struct err *err)
+{
+	const char *file = config->config_file;
+	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+	struct buf beside = { 0 };
+	char *here = getcwd(NULL, 0);
+	bool ok = buf_printf(path, err, "%s/" CUSTOM,
+		here != NULL ? here : ".");
+
+	if (ok && slash != NULL && access(path->data, F_OK) != 0) {
+		ok = buf_printf(&beside, err, "%.*s/" CUSTOM,
+			(int)(slash - file), file);
+		if (ok && access(beside.data, F_OK) == 0) {
+			buf_reset(path);
+			ok = buf_add_str(path, beside.data, err);
+		}
+	}
+	buf_clear(&beside);
+	free(here);
+	return ok;
+}
+
+/* Moved, not copied: once it lies whole in the folder, the original goes. */
+static bool move_in(const struct config *config, const char *path,
+	struct dropped *dropped, struct err *err)
+{
+	struct buf name = { 0 };
+	bool ok = folders_random_name(path, &name, err) &&
+		folders_drop(config, dropped->dataset, path, name.data,
+			&dropped->path, &dropped->bytes, err);
+
+	if (ok && unlink(path) != 0)
+		ok = err_errno(err, ERR_RETRY, "it was dropped, but %s stays",
+			path);
+	buf_clear(&name);
+	return ok;
+}
+
+bool drop_custom(const struct config *config, struct dropped *dropped,
+	struct err *err)
+{
+	struct buf path = { 0 };
+	bool ok = custom_path(config, &path, err);
+
+	if (ok && access(path.data, F_OK) != 0)
+		ok = err_set(err, ERR_REJECT, "no custom file yet: put yours "
+			"at %s", path.data);
+	ok = ok && move_in(config, path.data, dropped, err);
+	buf_clear(&path);
+	return ok;
 }

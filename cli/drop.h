@@ -20,6 +20,11 @@ bool drop_choose(const struct pipeline_set *set, const char *name,
  * folder. */
 bool drop_file(const struct config *config, const char *file,
 	struct dropped *dropped, struct err *err) MUST_CHECK;
+/* Moves custom_sample.json of the working folder, else of sluice.yaml's, into
+ * dropped->dataset's folder, under a random name. ERR_REJECT: there is none,
+ * and where it is to be put. */
+bool drop_custom(const struct config *config, struct dropped *dropped,
+	struct err *err) MUST_CHECK;
 void dropped_clear(struct dropped *dropped);
 
 #endif

@@ -356,6 +356,7 @@ void overview_clear(struct overview *overview)
 	free(overview->tests);
 	free(overview->queues);
 	free(overview->datasets);
+	db_result_free(overview->pauses);
 	for (size_t i = 0; i < OVERVIEW_KEPT; i++)
 		db_result_free(overview->kept[i]);
 	pipeline_set_clear(&overview->set);

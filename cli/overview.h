@@ -176,13 +176,15 @@ struct overview {
 	size_t cause_count;
 	struct overview_code *codes;   /* likewise */
 	size_t code_count;
-	struct overview_model *models;
+	struct overview_model *models; /* stale ones first */
 	size_t model_count;
-	struct overview_test *tests;
+	struct overview_test *tests;   /* those that did not pass first */
 	size_t test_count;
 	struct db_result *failing; /* notifications: target, how many wait,
 				    * tries, error, how many were given up in
 				    * the last day */
+	struct db_result *pauses;  /* see operate_pauses; NULL: a schema that
+				    * knows none */
 
 	/* lag */
 	int64_t claimed_secs; /* age of the oldest claimed file */

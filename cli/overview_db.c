@@ -1,4 +1,5 @@
 /* overview_db.c - what PostgreSQL knows of the overview, in one snapshot. */
+#include "cli/operate.h"
 #include "cli/overview.h"
 
 #include <inttypes.h>
@@ -82,7 +83,7 @@ static const char models_sql[] =
 	"       coalesce(greatest(extract(epoch\n"
 	"           from now() - refreshed_at)::bigint, 0), -1)\n"
 	"from meta.model\n"
-	"order by model";
+	"order by state <> 'stale', model";
 
 /* The last result of each test, in the order asked for. */
 static const char tests_sql[] =
@@ -340,6 +341,22 @@ static bool list_tests(struct overview *overview, struct buf *pipelines,
 		buf_add_str(names, "{}", err));
 }
 
+/* Those that did not pass come first. */
+static void sort_tests(struct overview *overview)
+{
+	size_t amiss = 0;
+
+	for (size_t i = 0; i < overview->test_count; i++) {
+		const struct overview_test test = overview->tests[i];
+
+		if (test.outcome == NULL || strcmp(test.outcome, "pass") == 0)
+			continue;
+		memmove(overview->tests + amiss + 1, overview->tests + amiss,
+			(i - amiss) * sizeof(test));
+		overview->tests[amiss++] = test;
+	}
+}
+
 static bool ask_tests(struct db *db, struct overview *overview,
 	struct err *err)
 {
@@ -359,6 +376,7 @@ static bool ask_tests(struct db *db, struct overview *overview,
 		at->ms = db_int(rows, i, 3);
 		at->age_secs = db_int(rows, i, 4);
 	}
+	sort_tests(overview);
 	buf_clear(&pipelines);
 	buf_clear(&names);
 	return ok;
@@ -420,9 +438,13 @@ static bool ask_all(struct db *db, struct overview *overview,
 bool overview_ask_database(struct db *db, struct overview *overview,
 	const struct state_fact *facts, size_t count, struct err *err)
 {
-	const bool ok = ask_all(db, overview, facts, count, err);
+	struct err old = { 0 };
 
-	if (!ok)
+	if (!ask_all(db, overview, facts, count, err)) {
 		db_rollback(db);
-	return ok;
+		return false;
+	}
+	if (!operate_pauses(db, &overview->pauses, &old))
+		overview->pauses = NULL;
+	return true;
 }

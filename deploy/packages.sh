@@ -19,7 +19,7 @@ REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libpq-dev librabbitmq-dev libcurl4-openssl-dev libcjson-dev
 	libsqlite3-dev libyaml-dev libxml2-dev zlib1g-dev libzstd-dev
-	libssl-dev libcunit1-dev libmicrohttpd-dev)
+	libssl-dev libcunit1-dev libmicrohttpd-dev libncurses-dev)
 RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
 TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
