@@ -1,13 +1,19 @@
-/* bench_reader.c - how fast files become pieces, on one core and cached.
+/* bench_reader.c - how fast files become pieces, and with a pipeline rows, on
+ * one core and cached.
  *
- * usage: bench_reader FILE...
+ * usage: bench_reader [-p PIPELINE_FILE] FILE...
+ *
+ * With a pipeline every record is mapped as its first dataset asks.
  */
+#include "common/pipeline.h"
+#include "common/rowmap.h"
 #include "producer/reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -19,6 +25,14 @@ static const struct reader_limits limits = { .chunk_records = 500,
 	.chunk_bytes = 128 << 10,
 	.max_record_bytes = 1 << 20 };
 
+/* What maps records, or nothing. */
+struct mapper {
+	struct pipeline pipeline;
+	struct rowmap *map;
+	struct cell *cells;
+	uint64_t rejects;
+};
+
 /* Seconds of CPU time: others on the machine do not count. */
 static double cpu_now(void)
 {
@@ -28,23 +42,76 @@ static double cpu_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static bool read_once(int fd, struct piece *end, double *seconds,
+static bool mapper_open(struct mapper *mapper, const char *file,
 	struct err *err)
+{
+	const struct dataset *dataset;
+
+	if (!pipeline_read(file, &mapper->pipeline, err))
+		return false;
+	dataset = &mapper->pipeline.datasets[0];
+	mapper->map = rowmap_new(dataset, err);
+	if (mapper->map == NULL)
+		return false;
+	mapper->cells = calloc(rowmap_width(mapper->map),
+		sizeof(*mapper->cells));
+	return mapper->cells != NULL || err_memory(err);
+}
+
+static void mapper_close(struct mapper *mapper)
+{
+	free(mapper->cells);
+	rowmap_free(mapper->map);
+	pipeline_clear(&mapper->pipeline);
+}
+
+/* A chunk's records are lines. */
+static bool map_chunk(struct mapper *mapper, const struct bytes *body,
+	struct err *err)
+{
+	const char *line = body->data;
+	const char *const end = line + body->len;
+
+	while (line < end) {
+		const char *const feed =
+			memchr(line, '\n', (size_t)(end - line));
+		struct row_fault fault;
+
+		switch (rowmap_record(mapper->map, line, (size_t)(feed - line),
+			mapper->cells, &fault, err)) {
+		case ROW_OK:
+			break;
+		case ROW_REJECT:
+			mapper->rejects++;
+			break;
+		case ROW_FAILED:
+			return false;
+		}
+		line = feed + 1;
+	}
+	return true;
+}
+
+static bool read_once(int fd, struct mapper *mapper, struct piece *end,
+	double *seconds, struct err *err)
 {
 	const double start = cpu_now();
 	struct reader *reader = reader_open(fd, &limits, err);
 	bool ok = reader != NULL;
 
 	end->kind = PIECE_CHUNK;
-	while (ok && end->kind != PIECE_END)
+	while (ok && end->kind != PIECE_END) {
 		ok = reader_next(reader, end, err);
+		if (ok && end->kind == PIECE_CHUNK && mapper->map != NULL)
+			ok = map_chunk(mapper, &end->body, err);
+	}
 	*seconds = cpu_now() - start;
 	reader_close(reader);
 	return ok;
 }
 
 /* The best of several runs. */
-static bool bench(const char *path, struct err *err)
+static bool bench(const char *path, struct mapper *mapper, struct err *err)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct piece end = { 0 };
@@ -53,13 +120,15 @@ static bool bench(const char *path, struct err *err)
 	bool ok = fd >= 0 || err_errno(err, ERR_STOP, "open %s", path);
 
 	for (int i = 0; ok && i < RUNS; i++) {
-		ok = read_once(fd, &end, &seconds, err);
+		mapper->rejects = 0;
+		ok = read_once(fd, mapper, &end, &seconds, err);
 		best = ok && seconds < best ? seconds : best;
 	}
 	if (ok && getrusage(RUSAGE_SELF, &usage) == 0)
 		printf("%s: %" PRIu64 " records, %" PRIu64 " rejects, "
 		       "%.0f MB/s, %.0f records/s, peak %ld KiB\n",
-			path, end.envelope.all_records, end.envelope.rejects,
+			path, end.envelope.all_records,
+			end.envelope.rejects + mapper->rejects,
 			(double)end.envelope.size / 1e6 / best,
 			(double)end.envelope.all_records / best,
 			usage.ru_maxrss);
@@ -70,16 +139,25 @@ static bool bench(const char *path, struct err *err)
 
 int main(int argc, char **argv)
 {
+	const char *pipeline = NULL;
+	struct mapper mapper = { 0 };
 	struct err err = { 0 };
+	bool ok = true;
+	int option;
 
-	if (argc < 2) {
-		(void)fprintf(stderr, "usage: %s FILE...\n", argv[0]);
+	while ((option = getopt(argc, argv, "p:")) == 'p')
+		pipeline = optarg;
+	if (option != -1 || optind == argc) {
+		(void)fprintf(stderr, "usage: %s [-p PIPELINE_FILE] FILE...\n",
+			argv[0]);
 		return EXIT_USAGE;
 	}
-	for (int i = 1; i < argc; i++)
-		if (!bench(argv[i], &err)) {
-			(void)fprintf(stderr, "%s\n", err.text);
-			return err_exit_code(&err);
-		}
-	return EXIT_FINE;
+	if (pipeline != NULL)
+		ok = mapper_open(&mapper, pipeline, &err);
+	for (int i = optind; ok && i < argc; i++)
+		ok = bench(argv[i], &mapper, &err);
+	mapper_close(&mapper);
+	if (!ok)
+		(void)fprintf(stderr, "%s\n", err.text);
+	return ok ? EXIT_FINE : err_exit_code(&err);
 }

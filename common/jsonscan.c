@@ -13,6 +13,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define PARSE_MAX ((size_t)1 << 30)
 #define TAPE_FIRST 64
+#define BLOCK 64 /* bytes: one bit each in a word */
 
 _Static_assert(JSON_DEPTH_MAX <= 64, "one bit of scan.objects a level");
 
@@ -21,23 +22,16 @@ static const char syntax[] = "json_syntax";
 struct scan {
 	const char *text;
 	size_t len;
-	size_t at;
+	size_t at; /* of what is no plain text in a string, of a number or word */
 	bool final;
+	bool one_line; /* so far, see json_extent */
 	unsigned depth;
 	uint64_t objects; /* bit 0: the innermost is an object, and so on */
+	size_t block;      /* where the block of `specials` begins */
+	uint64_t specials; /* see block_specials */
 	struct json_fault *fault;
 	struct json_tape *tape;
 	uint32_t open[JSON_DEPTH_MAX]; /* nodes whose end is still to come */
-};
-
-/* What may stand next. */
-enum expect {
-	WANT_VALUE,
-	WANT_ELEMENT, /* or the array's end */
-	WANT_MEMBER,  /* or the object's end */
-	WANT_KEY,
-	WANT_NEXT,    /* a comma or the end of what is open */
-	WANT_NOTHING,
 };
 
 static enum json_status bad(struct scan *s, size_t at, const char *code,
@@ -151,32 +145,79 @@ static enum json_status scan_escape(struct scan *s)
 	return JSON_OK;
 }
 
-/* The first byte from `at` that is not plain text inside a string: a quote, a
- * backslash, a control byte, or the start of a UTF-8 sequence. */
-INLINE size_t skip_plain(const char *text, size_t at, size_t len)
-{
+/* -- blocks ----------------------------------------------------------- */
+
+/* One bit a byte of the block: those that are no plain text inside a string,
+ * that is a quote, a backslash, a control byte or a part of a UTF-8 sequence. */
 #ifdef __SSE2__
+static uint64_t block_specials(const char *block)
+{
 	const __m128i quote = _mm_set1_epi8('"');
 	const __m128i slash = _mm_set1_epi8('\\');
 	const __m128i blank = _mm_set1_epi8(' ');
+	uint64_t specials = 0;
 
-	for (; at + 16 <= len; at += 16) {
+	for (unsigned i = 0; i < BLOCK; i += 16) {
 		const __m128i v =
-			_mm_loadu_si128((const __m128i *)(text + at));
+			_mm_loadu_si128((const __m128i *)(block + i));
 		/* signed: bytes above 0x7f are below ' ' as well */
 		const __m128i stop = _mm_or_si128(_mm_cmplt_epi8(v, blank),
 			_mm_or_si128(_mm_cmpeq_epi8(v, quote),
 				_mm_cmpeq_epi8(v, slash)));
-		const int mask = _mm_movemask_epi8(stop);
 
-		if (mask != 0)
-			return at + (size_t)__builtin_ctz((unsigned)mask);
+		specials |= (uint64_t)(uint16_t)_mm_movemask_epi8(stop) << i;
 	}
+	return specials;
+}
+#else
+static uint64_t block_specials(const char *block)
+{
+	uint64_t specials = 0;
+
+	for (unsigned i = 0; i < BLOCK; i++)
+		specials |= (uint64_t)(block[i] == '"' || block[i] == '\\' ||
+				    (uint8_t)block[i] < ' ' ||
+				    (uint8_t)block[i] >= 0x80)
+			<< i;
+	return specials;
+}
 #endif
-	while (at < len && text[at] != '"' && text[at] != '\\' &&
-		(uint8_t)text[at] >= ' ' && (uint8_t)text[at] < 0x80)
-		at++;
-	return at;
+
+/* The block that begins at `at`; what is missing at the end of the text counts
+ * as special. */
+static void load_tail(struct scan *s, size_t at)
+{
+	char tail[BLOCK];
+
+	memset(tail, '"', BLOCK);
+	memcpy(tail, s->text + at, s->len - at);
+	s->specials = block_specials(tail);
+}
+
+static void load_block(struct scan *s, size_t at)
+{
+	s->block = at;
+	if (s->len - at >= BLOCK)
+		s->specials = block_specials(s->text + at);
+	else
+		load_tail(s, at);
+}
+
+/* The first byte from `at` that is not plain text inside a string, or len.
+ * Strings are short: a block is looked at once for all that lie in it. */
+INLINE size_t skip_plain(struct scan *s, size_t at)
+{
+	uint64_t specials;
+
+	for (;; at = s->block + BLOCK) {
+		if (at >= s->len)
+			return s->len;
+		if (at - s->block >= BLOCK)
+			load_block(s, at);
+		specials = s->specials >> (at - s->block);
+		if (specials != 0)
+			return at + (size_t)__builtin_ctzll(specials);
+	}
 }
 
 /* What is no plain text inside a string, its end excepted. */
@@ -189,23 +230,26 @@ static enum json_status scan_special(struct scan *s)
 	return bad(s, s->at, syntax, "a control byte inside a string");
 }
 
-INLINE enum json_status scan_string(struct scan *s, bool *escaped)
+/* *at is the quote, and then behind the one that closes. */
+INLINE enum json_status scan_string(struct scan *s, size_t *at, bool *escaped)
 {
 	*escaped = false;
-	for (s->at++;;) {
+	for (++*at;;) {
 		enum json_status status;
 
-		s->at = skip_plain(s->text, s->at, s->len);
-		if (s->at == s->len)
+		*at = skip_plain(s, *at);
+		if (*at == s->len)
 			return cut(s);
-		if (s->text[s->at] == '"') {
-			s->at++;
+		if (s->text[*at] == '"') {
+			++*at;
 			return JSON_OK;
 		}
-		*escaped |= s->text[s->at] == '\\';
+		*escaped |= s->text[*at] == '\\';
+		s->at = *at;
 		status = scan_special(s);
 		if (status != JSON_OK)
 			return status;
+		*at = s->at;
 	}
 }
 
@@ -292,7 +336,7 @@ static bool tape_grow(struct json_tape *tape)
 }
 
 INLINE enum json_status tape_add(struct scan *s, enum json_type type,
-	size_t start, bool escaped)
+	size_t start, size_t end, bool escaped)
 {
 	struct json_tape *tape = s->tape;
 
@@ -300,7 +344,7 @@ INLINE enum json_status tape_add(struct scan *s, enum json_type type,
 		return bad(s, start, "memory", "out of memory");
 	tape->nodes[tape->count] = (struct json_node){
 		.start = (uint32_t)start,
-		.len = (uint32_t)(s->at - start),
+		.len = (uint32_t)(end - start),
 		.next = (uint32_t)(tape->count + 1),
 		.type = (uint8_t)type,
 		.escaped = escaped,
@@ -309,11 +353,11 @@ INLINE enum json_status tape_add(struct scan *s, enum json_type type,
 	return JSON_OK;
 }
 
-INLINE void tape_end(struct scan *s)
+INLINE void tape_end(struct scan *s, size_t end)
 {
 	struct json_node *node = &s->tape->nodes[s->open[s->depth]];
 
-	node->len = (uint32_t)(s->at - node->start);
+	node->len = (uint32_t)(end - node->start);
 	node->next = (uint32_t)s->tape->count;
 }
 
@@ -325,184 +369,199 @@ void json_tape_clear(struct json_tape *tape)
 
 /* -- the walk --------------------------------------------------------- */
 
-INLINE enum expect behind_value(const struct scan *s)
+/* The place is passed beside the scan, so that it stays in a register: what
+ * stands next is found only from where the last thing ended. */
+
+/* To the next byte that is no blank. */
+INLINE enum json_status to_solid(struct scan *s, size_t *at)
 {
-	return s->depth > 0 ? WANT_NEXT : WANT_NOTHING;
+	size_t i = *at;
+
+	for (; i < s->len && s->text[i] <= ' ' && is_blank(s->text[i]); i++)
+		if (s->text[i] != ' ')
+			s->one_line = false;
+	*at = i;
+	return i == s->len ? cut(s) : JSON_OK;
 }
 
-INLINE enum json_status open_container(struct scan *s, bool object,
-	bool taping, enum expect *expect)
+/* A word or a number. */
+static enum json_status scan_plain(struct scan *s, enum json_type *type)
 {
-	enum json_status status = JSON_OK;
-
-	if (s->depth == JSON_DEPTH_MAX)
-		return bad(s, s->at, "json_depth",
-			"nested deeper than 64 levels");
-	if (taping) {
-		s->open[s->depth] = (uint32_t)s->tape->count;
-		status = tape_add(s, object ? JSON_OBJECT : JSON_ARRAY, s->at,
-			false);
+	switch (s->text[s->at]) {
+	case 't':
+		*type = JSON_TRUE;
+		return scan_word(s, "true");
+	case 'f':
+		*type = JSON_FALSE;
+		return scan_word(s, "false");
+	case 'n':
+		*type = JSON_NULL;
+		return scan_word(s, "null");
+	default:
+		break;
 	}
-	s->at++;
-	s->depth++;
-	s->objects = s->objects << 1 | object;
-	*expect = object ? WANT_MEMBER : WANT_ELEMENT;
-	return status;
+	if (s->text[s->at] != '-' && !is_digit(s->text[s->at]))
+		return bad(s, s->at, syntax, "a value was expected");
+	*type = JSON_NUMBER;
+	return scan_number(s);
 }
 
-INLINE enum json_status close_container(struct scan *s, bool taping,
-	enum expect *expect)
+INLINE enum json_status take_scalar(struct scan *s, size_t *at, bool taping)
 {
-	s->at++;
-	s->depth--;
-	s->objects >>= 1;
-	if (taping)
-		tape_end(s);
-	*expect = behind_value(s);
-	return JSON_OK;
-}
-
-INLINE enum json_status take_scalar(struct scan *s, bool taping,
-	enum expect *expect)
-{
-	const size_t start = s->at;
-	enum json_type type;
+	const size_t start = *at;
+	enum json_type type = JSON_STRING;
 	enum json_status status;
 	bool escaped = false;
 
-	*expect = behind_value(s);
-	switch (s->text[start]) {
-	case '"':
-		type = JSON_STRING;
-		status = scan_string(s, &escaped);
-		break;
-	case 't':
-		type = JSON_TRUE;
-		status = scan_word(s, "true");
-		break;
-	case 'f':
-		type = JSON_FALSE;
-		status = scan_word(s, "false");
-		break;
-	case 'n':
-		type = JSON_NULL;
-		status = scan_word(s, "null");
-		break;
-	default:
-		if (s->text[start] != '-' && !is_digit(s->text[start]))
-			return bad(s, start, syntax, "a value was expected");
-		type = JSON_NUMBER;
-		status = scan_number(s);
+	if (s->text[start] == '"') {
+		status = scan_string(s, at, &escaped);
+	} else {
+		s->at = start;
+		status = scan_plain(s, &type);
+		*at = s->at;
 	}
 	if (taping && status == JSON_OK)
-		status = tape_add(s, type, start, escaped);
+		status = tape_add(s, type, start, *at, escaped);
 	return status;
 }
 
-INLINE enum json_status take_value(struct scan *s, bool taping,
-	enum expect *expect)
-{
-	const char c = s->text[s->at];
-
-	if (c == '{' || c == '[')
-		return open_container(s, c == '{', taping, expect);
-	return take_scalar(s, taping, expect);
-}
-
 /* A key, its colon, and what is blank between and behind them. */
-INLINE enum json_status take_key(struct scan *s, bool taping,
-	enum expect *expect)
+INLINE enum json_status take_key(struct scan *s, size_t *at, bool taping)
 {
-	const size_t start = s->at;
+	const size_t start = *at;
 	enum json_status status;
 	bool escaped;
 
 	if (s->text[start] != '"')
 		return bad(s, start, syntax, "a key in quotes was expected");
-	status = scan_string(s, &escaped);
+	status = scan_string(s, at, &escaped);
 	if (status == JSON_OK && taping)
-		status = tape_add(s, JSON_STRING, start, escaped);
+		status = tape_add(s, JSON_STRING, start, *at, escaped);
+	if (status == JSON_OK)
+		status = to_solid(s, at);
 	if (status != JSON_OK)
 		return status;
-	s->at = skip_blanks(s->text, s->at, s->len);
-	if (s->at == s->len)
-		return cut(s);
-	if (s->text[s->at] != ':')
-		return bad(s, s->at, syntax, "a colon was expected");
-	s->at++;
-	*expect = WANT_VALUE;
-	return JSON_OK;
+	if (s->text[*at] != ':')
+		return bad(s, *at, syntax, "a colon was expected");
+	++*at;
+	return to_solid(s, at);
 }
 
-INLINE enum json_status take_next(struct scan *s, bool taping,
-	enum expect *expect)
+INLINE char closing(const struct scan *s)
 {
-	const bool object = s->objects & 1;
-	const char c = s->text[s->at];
-
-	if (c == (object ? '}' : ']'))
-		return close_container(s, taping, expect);
-	if (c != ',')
-		return bad(s, s->at, syntax,
-			object ? "a comma or } was expected" :
-				 "a comma or ] was expected");
-	s->at++;
-	*expect = object ? WANT_KEY : WANT_VALUE;
-	return JSON_OK;
+	return s->objects & 1 ? '}' : ']';
 }
 
-INLINE enum json_status take(struct scan *s, bool taping, enum expect *expect)
+INLINE void close_container(struct scan *s, size_t *at, bool taping)
 {
-	switch (*expect) {
-	case WANT_ELEMENT:
-		if (s->text[s->at] == ']')
-			return close_container(s, taping, expect);
-		return take_value(s, taping, expect);
-	case WANT_MEMBER:
-		if (s->text[s->at] == '}')
-			return close_container(s, taping, expect);
-		return take_key(s, taping, expect);
-	case WANT_KEY:
-		return take_key(s, taping, expect);
-	case WANT_NEXT:
-		return take_next(s, taping, expect);
-	case WANT_VALUE:
-	case WANT_NOTHING:
-		break;
+	++*at;
+	s->depth--;
+	s->objects >>= 1;
+	if (taping)
+		tape_end(s, *at);
+}
+
+/* [ or {, and the way to the first value; *closed: there is none. */
+INLINE enum json_status open_container(struct scan *s, size_t *at, bool taping,
+	bool *closed)
+{
+	const bool object = s->text[*at] == '{';
+	enum json_status status = JSON_OK;
+
+	if (s->depth == JSON_DEPTH_MAX)
+		return bad(s, *at, "json_depth",
+			"nested deeper than 64 levels");
+	if (taping) {
+		s->open[s->depth] = (uint32_t)s->tape->count;
+		status = tape_add(s, object ? JSON_OBJECT : JSON_ARRAY, *at,
+			*at, false);
 	}
-	return take_value(s, taping, expect);
+	++*at;
+	s->depth++;
+	s->objects = s->objects << 1 | object;
+	if (status == JSON_OK)
+		status = to_solid(s, at);
+	if (status != JSON_OK)
+		return status;
+	*closed = s->text[*at] == closing(s);
+	if (*closed)
+		close_container(s, at, taping);
+	else if (object)
+		status = take_key(s, at, taping);
+	return status;
 }
 
-INLINE enum json_status walk(struct scan *s, bool taping)
+/* Behind a value: ends what ends there, up to where the next one stands. */
+INLINE enum json_status take_next(struct scan *s, size_t *at, bool taping)
 {
 	enum json_status status = JSON_OK;
-	enum expect expect = WANT_VALUE;
 
-	while (status == JSON_OK && expect != WANT_NOTHING) {
-		if (s->at == s->len)
-			return cut(s);
-		status = take(s, taping, &expect);
-		if (expect != WANT_NOTHING)
-			s->at = skip_blanks(s->text, s->at, s->len);
+	while (s->depth > 0) {
+		status = to_solid(s, at);
+		if (status != JSON_OK || s->text[*at] != closing(s))
+			break;
+		close_container(s, at, taping);
 	}
+	if (status != JSON_OK || s->depth == 0)
+		return status;
+	if (s->text[*at] != ',')
+		return bad(s, *at, syntax,
+			s->objects & 1 ? "a comma or } was expected" :
+					 "a comma or ] was expected");
+	++*at;
+	status = to_solid(s, at);
+	if (status == JSON_OK && s->objects & 1)
+		status = take_key(s, at, taping);
+	return status;
+}
+
+INLINE enum json_status walk(struct scan *s, size_t *at, bool taping)
+{
+	enum json_status status;
+
+	if (*at == s->len)
+		return cut(s);
+	do {
+		const char c = s->text[*at];
+		bool closed = true;
+
+		status = c == '{' || c == '[' ?
+			open_container(s, at, taping, &closed) :
+			take_scalar(s, at, taping);
+		if (status == JSON_OK && closed)
+			status = take_next(s, at, taping);
+	} while (status == JSON_OK && s->depth > 0);
+	return status;
+}
+
+enum json_status json_measure(const char *text, size_t len, bool final,
+	struct json_extent *extent, struct json_fault *fault)
+{
+	struct scan s;
+	enum json_status status;
+	size_t at = 0;
+
+	s.text = text;
+	s.len = len;
+	s.final = final;
+	s.one_line = true;
+	s.depth = 0;
+	s.objects = 0;
+	s.fault = fault;
+	s.block = (size_t)0 - BLOCK;
+	status = walk(&s, &at, false);
+	*extent = (struct json_extent){ .len = at, .one_line = s.one_line };
 	return status;
 }
 
 enum json_status json_scan(const char *text, size_t len, bool final,
 	size_t *end, struct json_fault *fault)
 {
-	struct scan s;
-	enum json_status status;
+	struct json_extent extent;
+	const enum json_status status =
+		json_measure(text, len, final, &extent, fault);
 
-	s.text = text;
-	s.len = len;
-	s.at = 0;
-	s.final = final;
-	s.depth = 0;
-	s.objects = 0;
-	s.fault = fault;
-	status = walk(&s, false);
-	*end = s.at;
+	*end = extent.len;
 	return status;
 }
 
@@ -510,20 +569,19 @@ enum json_status json_parse(const char *text, size_t len,
 	struct json_tape *tape, struct json_fault *fault)
 {
 	struct scan s = { .text = text, .len = len, .final = true,
-		.fault = fault, .tape = tape };
-	enum json_status status;
+		.block = (size_t)0 - BLOCK, .fault = fault, .tape = tape };
+	size_t at;
 
 	tape->count = 0;
 	if (len > PARSE_MAX)
 		return bad(&s, PARSE_MAX, "record_too_long",
 			"longer than 1 GiB");
-	s.at = skip_blanks(text, 0, len);
-	status = walk(&s, true);
-	if (status != JSON_OK)
+	at = skip_blanks(text, 0, len);
+	if (walk(&s, &at, true) != JSON_OK)
 		return JSON_BAD;
-	s.at = skip_blanks(text, s.at, len);
-	if (s.at < len)
-		return bad(&s, s.at, syntax, "text behind the value");
+	at = skip_blanks(text, at, len);
+	if (at < len)
+		return bad(&s, at, syntax, "text behind the value");
 	return JSON_OK;
 }
 

@@ -37,6 +37,16 @@ size_t json_blanks(const char *text, size_t len);
 enum json_status json_scan(const char *text, size_t len, bool final,
 	size_t *end, struct json_fault *fault);
 
+struct json_extent {
+	size_t len;
+	bool one_line; /* nothing but spaces stands between its tokens: there
+			* is no CR or LF in it */
+};
+
+/* json_scan, and what is between the tokens. */
+enum json_status json_measure(const char *text, size_t len, bool final,
+	struct json_extent *extent, struct json_fault *fault);
+
 enum json_type {
 	JSON_NULL,
 	JSON_FALSE,

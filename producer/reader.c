@@ -119,6 +119,25 @@ static void blank_breaks(char *text, size_t len, char line_break)
 		*text++ = ' ';
 }
 
+static bool add_line(struct buf *body, const struct item *item,
+	struct err *err)
+{
+	char *line;
+
+	if (!buf_grow(body, item->text_len + 1, err))
+		return false;
+	line = body->data + body->len;
+	memcpy(line, item->text, item->text_len);
+	line[item->text_len] = '\n';
+	line[item->text_len + 1] = '\0';
+	body->len += item->text_len + 1;
+	if (!item->one_line) {
+		blank_breaks(line, item->text_len, '\n');
+		blank_breaks(line, item->text_len, '\r');
+	}
+	return true;
+}
+
 static bool add_record(struct reader *reader, struct err *err)
 {
 	const struct item *item = &reader->item;
@@ -132,13 +151,8 @@ static bool add_record(struct reader *reader, struct err *err)
 		reader->previous = (struct envelope_record){
 			.offset = reader->last.offset, .line = item->line };
 	}
-	if (!buf_add(body, item->text, item->text_len, err) ||
-		!buf_add_char(body, '\n', err))
+	if (!add_line(body, item, err))
 		return false;
-	blank_breaks(body->data + body->len - 1 - item->text_len,
-		item->text_len, '\n');
-	blank_breaks(body->data + body->len - 1 - item->text_len,
-		item->text_len, '\r');
 	if (!envelope_index_add(&reader->index, &reader->previous, &record,
 		    err))
 		return false;

@@ -290,27 +290,33 @@ static bool take_bad_bytes(struct split *split, struct item *item, size_t len,
 	return true;
 }
 
-static void take_record(struct split *split, struct item *item, size_t len)
+static void take_record(struct split *split, struct item *item,
+	const struct json_extent *extent)
 {
 	start_item(split, item);
 	item->kind = ITEM_RECORD;
-	item->length = len;
+	item->length = extent->len;
 	item->text = text(split);
-	item->text_len = len;
-	stream_pass(&split->stream, len);
+	item->text_len = extent->len;
+	item->one_line = extent->one_line;
+	if (extent->one_line)
+		stream_pass_line(&split->stream, extent->len);
+	else
+		stream_pass(&split->stream, extent->len);
 	item->end = split->stream.at;
 }
 
 /* A whole value: an object is a record. */
-static bool take_whole(struct split *split, struct item *item, size_t len,
-	struct err *err)
+static bool take_whole(struct split *split, struct item *item,
+	const struct json_extent *extent, struct err *err)
 {
 	static const struct split_fault not_object = { .code = "not_object",
 		.what = "a record must be an object" };
 
 	if (text(split)[0] != '{')
-		return take_bad_bytes(split, item, len, &not_object, err);
-	take_record(split, item, len);
+		return take_bad_bytes(split, item, extent->len, &not_object,
+			err);
+	take_record(split, item, extent);
 	return true;
 }
 
@@ -320,14 +326,14 @@ static const struct split_fault too_long = { .code = "record_too_long",
 	.what = "longer than max_record_bytes" };
 
 bool split_judge(struct split *split, enum value_status *verdict,
-	size_t *len, struct split_fault *fault, struct err *err)
+	struct json_extent *extent, struct split_fault *fault, struct err *err)
 {
 	struct json_fault json = { 0 };
 	enum json_status status;
 
 	for (;;) {
-		status = json_scan(text(split), seen(split),
-			split->stream.ended, len, &json);
+		status = json_measure(text(split), seen(split),
+			split->stream.ended, extent, &json);
 		if (status != JSON_SHORT || seen_all(split))
 			break;
 		if (!see_more(split, err))
@@ -337,7 +343,7 @@ bool split_judge(struct split *split, enum value_status *verdict,
 	*verdict = status == JSON_OK	? VALUE_WHOLE :
 		status == JSON_SHORT ? VALUE_CUT :
 				       VALUE_BAD;
-	if ((status == JSON_OK && *len > split->max) ||
+	if ((status == JSON_OK && extent->len > split->max) ||
 		(status == JSON_SHORT && seen(split) == look(split))) {
 		*verdict = VALUE_BAD;
 		*fault = too_long;
@@ -369,9 +375,9 @@ static bool take_value(struct split *split, struct item *item,
 	enum value_status verdict;
 	struct split_fault fault;
 	bool last = false;
-	size_t len;
+	struct json_extent extent;
 
-	if (!split_judge(split, &verdict, &len, &fault, err))
+	if (!split_judge(split, &verdict, &extent, &fault, err))
 		return false;
 	if (in_array)
 		split->state = SPLIT_AFTER;
@@ -380,14 +386,15 @@ static bool take_value(struct split *split, struct item *item,
 	if (verdict == VALUE_BAD)
 		return take_bad(split, item, skip_for(split),
 			missing_comma ? &comma : &fault, err);
-	if (!is_last(split, len, &last, err))
+	if (!is_last(split, extent.len, &last, err))
 		return false;
-	fault = (struct split_fault){ "truncated", no_end(split), len };
+	fault = (struct split_fault){ "truncated", no_end(split),
+		extent.len };
 	if (last && (is_open(split) || broken(split) != NULL))
 		return take_remainder(split, item, &fault, err);
 	if (missing_comma)
-		return take_bad_bytes(split, item, len, &comma, err);
-	return take_whole(split, item, len, err);
+		return take_bad_bytes(split, item, extent.len, &comma, err);
+	return take_whole(split, item, &extent, err);
 }
 
 static bool take_commas(struct split *split, struct item *item,
@@ -518,15 +525,15 @@ bool split_pass_value(struct split *split, struct split_fault *fault,
 {
 	enum value_status verdict;
 	struct split_fault why;
-	size_t len;
+	struct json_extent extent;
 
-	if (!split_judge(split, &verdict, &len, &why, err))
+	if (!split_judge(split, &verdict, &extent, &why, err))
 		return false;
 	if (verdict == VALUE_BAD && why.what == too_long.what &&
 		skip_for(split) != SKIP_ALL)
 		return pass_brackets(split, fault, err);
 	if (verdict == VALUE_WHOLE)
-		stream_pass(&split->stream, len);
+		stream_pass(&split->stream, extent.len);
 	else
 		*fault = why;
 	return true;
@@ -622,18 +629,19 @@ static bool take_line(struct split *split, struct item *item, size_t len,
 	struct json_fault json = { 0 };
 	enum json_status status;
 	struct split_fault fault;
-	size_t end;
+	struct json_extent extent;
 
-	status = json_scan(text(split), len, true, &end, &json);
-	if (status == JSON_OK && end == len)
-		return take_whole(split, item, len, err);
+	status = json_measure(text(split), len, true, &extent, &json);
+	if (status == JSON_OK && extent.len == len)
+		return take_whole(split, item, &extent, err);
 	fault = (struct split_fault){ json.code, json.what, json.at };
 	if (status == JSON_SHORT)
 		fault = (struct split_fault){ "truncated",
 			"the line ends inside a value", len };
 	else if (status == JSON_OK)
 		fault = (struct split_fault){ split_syntax, "text behind the value",
-			end + json_blanks(text(split) + end, len - end) };
+			extent.len + json_blanks(text(split) + extent.len,
+				len - extent.len) };
 	return take_bad_bytes(split, item, len, &fault, err);
 }
 
@@ -747,7 +755,7 @@ static bool look_at_value(struct split *split, struct err *err)
 	enum value_status verdict;
 	struct split_fault fault;
 	bool on_line = false, ends = false, sure;
-	size_t len;
+	struct json_extent extent;
 
 	if (!begins_array(split, &sure, err))
 		return false;
@@ -755,13 +763,13 @@ static bool look_at_value(struct split *split, struct err *err)
 		split->mode = SPLIT_ARRAY;
 		return true;
 	}
-	if (!split_judge(split, &verdict, &len, &fault, err))
+	if (!split_judge(split, &verdict, &extent, &fault, err))
 		return false;
 	if (verdict == VALUE_WHOLE &&
-		!alone(split, len, &on_line, &ends, err))
+		!alone(split, extent.len, &on_line, &ends, err))
 		return false;
 	if (first == '[')
-		return look_at_array(split, len, on_line, err);
+		return look_at_array(split, extent.len, on_line, err);
 	if (on_line)
 		split->mode = SPLIT_LINES;
 	else if (first == '{' || (verdict == VALUE_WHOLE && ends))

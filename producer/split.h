@@ -30,6 +30,7 @@ struct item {
 	uint64_t line;   /* its first byte stands on, from 1 */
 	const char *text; /* RECORD: all of it; BAD: the first bytes */
 	size_t text_len;
+	bool one_line; /* RECORD: no CR or LF is in it, as far as is known */
 	struct place end;
 	/* BAD */
 	const char *code;
@@ -113,7 +114,8 @@ bool split_peek(struct split *split, char *c, struct err *err) MUST_CHECK;
 /* Judges the value at the window's start; the verdict does not depend on how
  * much of it happens to be there. *fault unless it is whole. */
 bool split_judge(struct split *split, enum value_status *verdict,
-	size_t *len, struct split_fault *fault, struct err *err) MUST_CHECK;
+	struct json_extent *extent, struct split_fault *fault, struct err *err)
+	MUST_CHECK;
 /* Passes over a value, the strict way while it is no longer than a record.
  * fault->code stays NULL when it could. */
 bool split_pass_value(struct split *split, struct split_fault *fault,

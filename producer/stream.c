@@ -100,3 +100,9 @@ void stream_pass(struct stream *stream, size_t bytes)
 	stream->at = stream_place(stream, bytes);
 	stream->start += bytes;
 }
+
+void stream_pass_line(struct stream *stream, size_t bytes)
+{
+	stream->at.offset += bytes;
+	stream->start += bytes;
+}

@@ -43,6 +43,8 @@ bool stream_want(struct stream *stream, size_t bytes, struct err *err)
 
 /* Moves on over bytes of the window. */
 void stream_pass(struct stream *stream, size_t bytes);
+/* The same over bytes that hold no line feed. */
+void stream_pass_line(struct stream *stream, size_t bytes);
 
 /* The place `bytes` into the window. */
 struct place stream_place(const struct stream *stream, size_t bytes);

@@ -99,7 +99,7 @@ static bool pass_key(struct split *split, bool *same,
 	const struct within *within = &split->within;
 	enum value_status verdict;
 	char c;
-	size_t len;
+	struct json_extent extent;
 
 	if (!split_peek(split, &c, err))
 		return false;
@@ -108,14 +108,14 @@ static bool pass_key(struct split *split, bool *same,
 			wrong(fault, "a key was expected");
 		return true;
 	}
-	if (!split_judge(split, &verdict, &len, fault, err))
+	if (!split_judge(split, &verdict, &extent, fault, err))
 		return false;
 	if (verdict != VALUE_WHOLE)
 		return true;
 	*fault = (struct split_fault){ .code = NULL };
-	if (!is_step(split, len, within->steps[within->depth - 1], same, err))
+	if (!is_step(split, extent.len, within->steps[within->depth - 1], same, err))
 		return false;
-	pass(split, len);
+	pass(split, extent.len);
 	return pass_colon(split, fault, err);
 }
 

@@ -41,6 +41,22 @@ static void crc32c_is_one_sum(void)
 	CU_ASSERT_EQUAL(crc32c_by_tables(0, "123456789", 9), 0xe3069283u);
 }
 
+/* Long enough that the processor's sum goes over strips. */
+static void crc32c_of_long_bytes(void)
+{
+	static uint8_t bytes[20000];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 167 + i / 251);
+	for (size_t from = 0; from < 8; from++)
+		for (size_t n = 0; n <= sizeof(bytes) - from; n += 509)
+			CU_ASSERT_EQUAL(crc32c(7, bytes + from, n),
+				crc32c_by_tables(7, bytes + from, n));
+	for (size_t n = 3060; n <= 3090; n++)
+		CU_ASSERT_EQUAL(crc32c(0, bytes, n),
+			crc32c_by_tables(0, bytes, n));
+}
+
 static void uuids_round_trip(void)
 {
 	struct uuid a, b;
@@ -83,6 +99,7 @@ CU_TestInfo hash_tests[] = {
 	{ "SHA-256 of abc", sha256_vector },
 	{ "CRC-32C vectors of RFC 3720", crc32c_vectors },
 	{ "CRC-32C is the same with and without SSE 4.2", crc32c_is_one_sum },
+	{ "CRC-32C of long bytes, too", crc32c_of_long_bytes },
 	{ "UUIDs are version 4 and round-trip", uuids_round_trip },
 	{ "a name gives one UUID of version 5", names_give_uuids },
 	CU_TEST_INFO_NULL,
