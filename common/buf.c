@@ -9,7 +9,7 @@
 #define DEFAULT_MAX ((size_t)1 << 30)
 #define FIRST_CAP 256
 
-bool buf_grow(struct buf *buf, size_t more, struct err *err)
+bool buf_enlarge(struct buf *buf, size_t more, struct err *err)
 {
 	const size_t max = buf->max != 0 ? buf->max : DEFAULT_MAX;
 	size_t cap = buf->cap != 0 ? buf->cap : FIRST_CAP;
@@ -19,10 +19,10 @@ bool buf_grow(struct buf *buf, size_t more, struct err *err)
 		return err_stop(err, EXIT_BUG,
 			"a buffer would grow beyond its ceiling of %zu bytes",
 			max);
-	if (buf->data != NULL && buf->len + more < buf->cap)
-		return true;
 	while (cap <= buf->len + more)
 		cap *= 2;
+	if (cap > max)
+		cap = max + 1; /* buf_grow relies on it */
 	data = realloc(buf->data, cap);
 	if (data == NULL)
 		return err_memory(err);
@@ -32,25 +32,9 @@ bool buf_grow(struct buf *buf, size_t more, struct err *err)
 	return true;
 }
 
-bool buf_add(struct buf *buf, const void *data, size_t len, struct err *err)
-{
-	if (!buf_grow(buf, len, err))
-		return false;
-	if (len > 0)
-		memcpy(buf->data + buf->len, data, len);
-	buf->len += len;
-	buf->data[buf->len] = '\0';
-	return true;
-}
-
 bool buf_add_str(struct buf *buf, const char *text, struct err *err)
 {
 	return buf_add(buf, text, strlen(text), err);
-}
-
-bool buf_add_char(struct buf *buf, char c, struct err *err)
-{
-	return buf_add(buf, &c, 1, err);
 }
 
 bool buf_printf(struct buf *buf, struct err *err, const char *fmt, ...)
@@ -70,27 +54,6 @@ bool buf_printf(struct buf *buf, struct err *err, const char *fmt, ...)
 	va_end(args);
 	buf->len += (size_t)need;
 	return true;
-}
-
-bool buf_add_u16(struct buf *buf, uint16_t value, struct err *err)
-{
-	const uint8_t bytes[2] = { (uint8_t)(value >> 8), (uint8_t)value };
-
-	return buf_add(buf, bytes, sizeof(bytes), err);
-}
-
-bool buf_add_u32(struct buf *buf, uint32_t value, struct err *err)
-{
-	const uint32_t big = __builtin_bswap32(value);
-
-	return buf_add(buf, &big, sizeof(big), err);
-}
-
-bool buf_add_u64(struct buf *buf, uint64_t value, struct err *err)
-{
-	const uint64_t big = __builtin_bswap64(value);
-
-	return buf_add(buf, &big, sizeof(big), err);
 }
 
 bool buf_add_varint(struct buf *buf, uint64_t value, struct err *err)

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A zeroed buf is valid and empty; set .max to bound it (0: 1 GiB).
  * data is always followed by a NUL that len does not count, once anything
@@ -17,20 +18,64 @@ struct buf {
 	size_t max;
 };
 
+/* buf_grow where there is not room enough. */
+bool buf_enlarge(struct buf *buf, size_t more, struct err *err) MUST_CHECK;
+
 /* Reserves room for `more` bytes beyond len. Fails with ERR_STOP when memory
  * or the ceiling is exhausted; the contents stay as they were. */
-bool buf_grow(struct buf *buf, size_t more, struct err *err) MUST_CHECK;
-bool buf_add(struct buf *buf, const void *data, size_t len, struct err *err)
-	MUST_CHECK;
+static inline MUST_CHECK bool buf_grow(struct buf *buf, size_t more,
+	struct err *err)
+{
+	/* what there is never exceeds the ceiling; the NUL needs a byte, too */
+	return more < buf->cap - buf->len || buf_enlarge(buf, more, err);
+}
+
+static inline MUST_CHECK bool buf_add(struct buf *buf, const void *data,
+	size_t len, struct err *err)
+{
+	if (!buf_grow(buf, len, err))
+		return false;
+	if (len > 0)
+		memcpy(buf->data + buf->len, data, len);
+	buf->len += len;
+	buf->data[buf->len] = '\0';
+	return true;
+}
+
+static inline MUST_CHECK bool buf_add_char(struct buf *buf, char c,
+	struct err *err)
+{
+	return buf_add(buf, &c, 1, err);
+}
+
 bool buf_add_str(struct buf *buf, const char *text, struct err *err) MUST_CHECK;
-bool buf_add_char(struct buf *buf, char c, struct err *err) MUST_CHECK;
 bool buf_printf(struct buf *buf, struct err *err, const char *fmt, ...)
 	PRINTF_LIKE(3, 4) MUST_CHECK;
 
 /* Big-endian integers, as PostgreSQL and AMQP want them. */
-bool buf_add_u16(struct buf *buf, uint16_t value, struct err *err) MUST_CHECK;
-bool buf_add_u32(struct buf *buf, uint32_t value, struct err *err) MUST_CHECK;
-bool buf_add_u64(struct buf *buf, uint64_t value, struct err *err) MUST_CHECK;
+static inline MUST_CHECK bool buf_add_u16(struct buf *buf, uint16_t value,
+	struct err *err)
+{
+	const uint16_t big = __builtin_bswap16(value);
+
+	return buf_add(buf, &big, sizeof(big), err);
+}
+
+static inline MUST_CHECK bool buf_add_u32(struct buf *buf, uint32_t value,
+	struct err *err)
+{
+	const uint32_t big = __builtin_bswap32(value);
+
+	return buf_add(buf, &big, sizeof(big), err);
+}
+
+static inline MUST_CHECK bool buf_add_u64(struct buf *buf, uint64_t value,
+	struct err *err)
+{
+	const uint64_t big = __builtin_bswap64(value);
+
+	return buf_add(buf, &big, sizeof(big), err);
+}
 
 /* LEB128: 7 bits a byte, least significant first. */
 bool buf_add_varint(struct buf *buf, uint64_t value, struct err *err)
