@@ -8,6 +8,7 @@
 #include "common/dupkeys.h"
 #include "common/rowcell.h"
 #include "common/rowpath.h"
+#include "common/rowshape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@ struct rowmap {
 	struct json_tape tape;
 	struct dupkeys dupkeys;
 	size_t *found;       /* by column: node of its value, or NONE */
+	struct rowshape shape; /* the record `known` was found in */
+	size_t *known;       /* found, of that record */
+	uint64_t known_unknown; /* its keys that no column asks for */
 	const size_t *outside; /* rowmap_outside's nodes */
 	struct buf decoded;  /* text of cells */
 	struct buf scratch;  /* of no lasting use */
@@ -41,8 +45,11 @@ struct rowmap *rowmap_new(const struct dataset *dataset, struct err *err)
 		map->dataset = dataset;
 		map->found = calloc(dataset->column_count + 1,
 			sizeof(*map->found));
+		map->known = calloc(dataset->column_count + 1,
+			sizeof(*map->known));
 		map->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-		ok = map->found != NULL && map->locale != (locale_t)0;
+		ok = map->found != NULL && map->known != NULL &&
+			map->locale != (locale_t)0;
 	}
 	if (!ok)
 		(void)err_memory(err);
@@ -63,6 +70,8 @@ void rowmap_free(struct rowmap *map)
 	json_tape_clear(&map->tape);
 	dupkeys_clear(&map->dupkeys);
 	free(map->found);
+	free(map->known);
+	rowshape_clear(&map->shape);
 	buf_clear(&map->decoded);
 	buf_clear(&map->scratch);
 	buf_clear(&map->extra);
@@ -365,20 +374,37 @@ static enum row_status read_extra(const struct mapping *in, struct cell *cell)
 	return check_extra(in);
 }
 
-/* What concerns the record as a whole: its syntax, its keys. */
-static enum row_status scan_record(struct mapping *in)
+/* Remembers where the values stood, unless its keys alone do not tell what
+ * becomes of it. */
+static void learn(const struct mapping *in, uint64_t unknown_before)
 {
 	struct rowmap *map = in->map;
-	struct json_fault fault;
+
+	if (!rowshape_due(&map->shape) || (map->unknown_node != NONE &&
+		map->dataset->unknown != UNKNOWN_IGNORE))
+		return;
+	if (!rowshape_learn(&map->shape, in->text, in->tape))
+		return; /* slower, that is all */
+	memcpy(map->known, map->found,
+		map->dataset->column_count * sizeof(*map->known));
+	map->known_unknown = map->unknown - unknown_before;
+}
+
+/* A record with the keys of the one that was learned. */
+static void find_again(struct rowmap *map)
+{
+	memcpy(map->found, map->known,
+		map->dataset->column_count * sizeof(*map->found));
+	map->unknown += map->known_unknown;
+}
+
+/* Its keys: none stands twice; where the columns' values stand. */
+static enum row_status scan_keys(struct mapping *in)
+{
+	struct rowmap *map = in->map;
+	const uint64_t unknown_before = map->unknown;
 	size_t twice;
 
-	if (json_parse(in->text, in->len, &map->tape, &fault) != JSON_OK)
-		return rowcell_syntax(in, &fault, NULL, fault.at);
-	if (map->tape.nodes[0].type != JSON_OBJECT)
-		return rowcell_reject(in, "not_object", NULL,
-			map->tape.nodes[0].start,
-			"%s where a record, an object, is wanted",
-			rowcell_type(map->tape.nodes[0].type));
 	if (!dupkeys_find(&map->dupkeys, in->text, &map->tape, &twice, in->err))
 		return ROW_FAILED;
 	if (twice != NONE) {
@@ -392,10 +418,32 @@ static enum row_status scan_record(struct mapping *in)
 	}
 	for (size_t i = 0; i < map->dataset->column_count; i++)
 		map->found[i] = NONE;
+	if (!note_value(in, &map->root, 0))
+		return ROW_FAILED;
+	learn(in, unknown_before);
+	return ROW_OK;
+}
+
+/* What concerns the record as a whole: its syntax, its keys. */
+static enum row_status scan_record(struct mapping *in)
+{
+	struct rowmap *map = in->map;
+	struct json_fault fault;
+
+	if (json_parse(in->text, in->len, &map->tape, &fault) != JSON_OK)
+		return rowcell_syntax(in, &fault, NULL, fault.at);
+	if (map->tape.nodes[0].type != JSON_OBJECT)
+		return rowcell_reject(in, "not_object", NULL,
+			map->tape.nodes[0].start,
+			"%s where a record, an object, is wanted",
+			rowcell_type(map->tape.nodes[0].type));
 	map->unknown_node = NONE;
 	buf_reset(&map->extra);
 	buf_reset(&map->extra_nodes);
-	return note_value(in, &map->root, 0) ? ROW_OK : ROW_FAILED;
+	if (!rowshape_like(&map->shape, in->text, &map->tape))
+		return scan_keys(in);
+	find_again(map);
+	return ROW_OK;
 }
 
 static enum row_status check_unknown(const struct mapping *in)
