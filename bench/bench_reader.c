@@ -1,12 +1,14 @@
 /* bench_reader.c - how fast files become pieces, and with a pipeline rows, on
  * one core and cached.
  *
- * usage: bench_reader [-p PIPELINE_FILE] FILE...
+ * usage: bench_reader [-n RUNS] [-p PIPELINE_FILE] FILE...
  *
- * With a pipeline every record is mapped as its first dataset asks.
+ * With a pipeline every record is mapped as its first dataset asks, and its
+ * row written as COPY wants it. The best of RUNS (5) is shown.
  */
 #include "common/pipeline.h"
 #include "common/rowmap.h"
+#include "consumer/copybin.h"
 #include "producer/reader.h"
 
 #include <errno.h>
@@ -20,6 +22,7 @@
 #include <unistd.h>
 
 #define RUNS 5
+#define USAGE "usage: %s [-n RUNS] [-p PIPELINE_FILE] FILE...\n"
 
 static const struct reader_limits limits = { .chunk_records = 500,
 	.chunk_bytes = 128 << 10,
@@ -30,6 +33,7 @@ struct mapper {
 	struct pipeline pipeline;
 	struct rowmap *map;
 	struct cell *cells;
+	struct buf rows; /* of one chunk */
 	uint64_t rejects;
 };
 
@@ -61,8 +65,28 @@ static bool mapper_open(struct mapper *mapper, const char *file,
 static void mapper_close(struct mapper *mapper)
 {
 	free(mapper->cells);
+	buf_clear(&mapper->rows);
 	rowmap_free(mapper->map);
 	pipeline_clear(&mapper->pipeline);
+}
+
+static bool map_record(struct mapper *mapper, const char *text, size_t len,
+	struct err *err)
+{
+	struct row_fault fault;
+
+	switch (rowmap_record(mapper->map, text, len, mapper->cells, &fault,
+		err)) {
+	case ROW_OK:
+		return copybin_row(&mapper->rows, mapper->cells,
+			rowmap_width(mapper->map), NULL, 0, err);
+	case ROW_REJECT:
+		mapper->rejects++;
+		return true;
+	case ROW_FAILED:
+		break;
+	}
+	return false;
 }
 
 /* A chunk's records are lines. */
@@ -72,21 +96,13 @@ static bool map_chunk(struct mapper *mapper, const struct bytes *body,
 	const char *line = body->data;
 	const char *const end = line + body->len;
 
+	buf_reset(&mapper->rows);
 	while (line < end) {
 		const char *const feed =
 			memchr(line, '\n', (size_t)(end - line));
-		struct row_fault fault;
 
-		switch (rowmap_record(mapper->map, line, (size_t)(feed - line),
-			mapper->cells, &fault, err)) {
-		case ROW_OK:
-			break;
-		case ROW_REJECT:
-			mapper->rejects++;
-			break;
-		case ROW_FAILED:
+		if (!map_record(mapper, line, (size_t)(feed - line), err))
 			return false;
-		}
 		line = feed + 1;
 	}
 	return true;
@@ -110,8 +126,9 @@ static bool read_once(int fd, struct mapper *mapper, struct piece *end,
 	return ok;
 }
 
-/* The best of several runs. */
-static bool bench(const char *path, struct mapper *mapper, struct err *err)
+/* The best of the runs. */
+static bool bench(const char *path, int runs, struct mapper *mapper,
+	struct err *err)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct piece end = { 0 };
@@ -119,7 +136,7 @@ static bool bench(const char *path, struct mapper *mapper, struct err *err)
 	struct rusage usage;
 	bool ok = fd >= 0 || err_errno(err, ERR_STOP, "open %s", path);
 
-	for (int i = 0; ok && i < RUNS; i++) {
+	for (int i = 0; ok && i < runs; i++) {
 		mapper->rejects = 0;
 		ok = read_once(fd, mapper, &end, &seconds, err);
 		best = ok && seconds < best ? seconds : best;
@@ -142,20 +159,24 @@ int main(int argc, char **argv)
 	const char *pipeline = NULL;
 	struct mapper mapper = { 0 };
 	struct err err = { 0 };
+	int option, runs = RUNS;
 	bool ok = true;
-	int option;
 
-	while ((option = getopt(argc, argv, "p:")) == 'p')
-		pipeline = optarg;
-	if (option != -1 || optind == argc) {
-		(void)fprintf(stderr, "usage: %s [-p PIPELINE_FILE] FILE...\n",
-			argv[0]);
+	while ((option = getopt(argc, argv, "n:p:")) != -1)
+		if (option == 'n')
+			runs = (int)strtol(optarg, NULL, 10);
+		else if (option == 'p')
+			pipeline = optarg;
+		else
+			break;
+	if (option != -1 || optind == argc || runs < 1) {
+		(void)fprintf(stderr, USAGE, argv[0]);
 		return EXIT_USAGE;
 	}
 	if (pipeline != NULL)
 		ok = mapper_open(&mapper, pipeline, &err);
 	for (int i = optind; ok && i < argc; i++)
-		ok = bench(argv[i], &mapper, &err);
+		ok = bench(argv[i], runs, &mapper, &err);
 	mapper_close(&mapper);
 	if (!ok)
 		(void)fprintf(stderr, "%s\n", err.text);

@@ -23,7 +23,8 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
 TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
-	prometheus) # its promtool alone
+	prometheus # its promtool alone
+	valgrind)
 
 # -- what is missing -----------------------------------------------------------
 
