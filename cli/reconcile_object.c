@@ -95,6 +95,8 @@ static bool fetch(struct reconcile *r, const struct again_source *again,
 	ok = ok && again_copy(&r->places, again, fd, err);
 	if (fd >= 0)
 		(void)close(fd);
+	if (fd >= 0 && !ok)
+		(void)unlinkat(folder, name, 0);
 	if (folder >= 0)
 		(void)close(folder);
 	return ok;

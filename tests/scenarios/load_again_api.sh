@@ -6,6 +6,7 @@
 
 scenario_undo() {
 	api_stop
+	! declare -F more_undo >/dev/null || more_undo
 }
 
 # endpoint NAME PATH "YAML LINES"
@@ -33,11 +34,13 @@ rows() {
 }
 
 answers() {
-	find "$work/objects" -type f -exec sha256sum {} + | sort
+	find "$objects" -type f -exec sha256sum {} + | sort
 }
 
-scenario_begin load_again_api
+scenario_begin "${scenario:-load_again_api}"
+objects=${objects:-$work/objects} # another's: load_again_s3.sh
 export SLUICE_OBJECT_STORE_DIR=$work/objects SLUICE_PROCESSED_TO=object_store
+export TMPDIR=$work/state # where copies go
 api_start "$work/api"
 {
 	echo 'pipeline: feed'
@@ -56,7 +59,7 @@ for name in csv token; do
 	"$bin/sluice" api run "feed.$name" >"$work/run.log" 2>&1 ||
 		note "$(cat "$work/run.log")"
 done
-pages=$(find "$work/objects" -type f -not -name '*.http' | wc -l)
+pages=$(find "$objects" -type f -not -name '*.http' | wc -l)
 check "each answer is kept" "$pages" 6
 eventually "and loaded" "$complete_sources" "$pages"
 before=$(rows)
@@ -90,15 +93,14 @@ rm -f "$work"/state/producer.db-*
 day_after "also where the state file is lost" csv
 mv "$work/state/lost" "$work/state/producer.db"
 producer_start
-check "no copy is left" "$(find "${TMPDIR:-/var/tmp}" -maxdepth 1 -name 'sluice-reconcile-*')" ""
-spoiled=$(find "$work/objects/feed/token" -name '*.json' | head -n 1)
+spoiled=$(find "$objects/feed/token" -name '*.json' | head -n 1)
 cp -p "$spoiled" "$work/spoiled"
 sed -i 's/"name"/"nome"/' "$spoiled"
-gone=$(find "$work/objects/feed/csv" -name '*.csv' | head -n 1)
+gone=$(find "$objects/feed/csv" -name '*.csv' | head -n 1)
 mv "$gone" "$work/gone"
 said=$("$bin/sluice" reconcile --kept) || code=$?
 check "what was spoiled or is gone is found" "${code:-0}" 1
-check_has "by name" "$said" "${spoiled#"$work/objects/"}: its records (were"
+check_has "by name" "$said" "${spoiled#"$objects/"}: its records (were"
 check_has "and what is gone" "$said" "its bytes are neither in"
 check_has "so it is for programs" "$("$bin/sluice" --json reconcile --kept |
 	jq -c '[.objects, .others, .not_kept, (.faults | length)]')" "[4,1,1,1]"
@@ -109,6 +111,7 @@ check_has "and is named" "$said" "cannot"
 cp -p "$work/spoiled" "$spoiled"
 mv "$work/gone" "$gone"
 check_has "once it is back, it is" "$(reconcile)" "1 sources: 1 loaded"
+check "no copy is left" "$(find "$TMPDIR" -name 'sluice-reconcile-*')" ""
 
 # -- again
 day=$(date -u +%F)
