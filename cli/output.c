@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,12 +258,21 @@ void table_clear(struct table *table)
 	table_init(table, table->heads);
 }
 
+/* The write that failed may be long ago. */
+static bool reader_is_gone(void)
+{
+	struct pollfd fd = { .fd = STDOUT_FILENO };
+
+	return errno == EPIPE ||
+		(poll(&fd, 1, 0) > 0 && (fd.revents & POLLERR) != 0);
+}
+
 int output_finish(int code)
 {
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	if (errno != EPIPE)
+	if (!reader_is_gone())
 		(void)fprintf(stderr, "sluice: write to standard output: %s\n",
 			strerror(errno != 0 ? errno : EIO));
 	return EXIT_IO;

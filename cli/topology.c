@@ -8,6 +8,7 @@
 
 #define NAME_BYTES 128
 #define NOTHING "^$"
+#define TAP "sluice\\.tap\\.[0-9a-f-]{36}" /* a queue of one `sluice tap` */
 
 /* Who is visited, so that steps are one argument to make. */
 struct visitor {
@@ -28,17 +29,17 @@ static bool tell(const struct visitor *visitor, struct step step)
 static const struct role {
 	const char *setting;
 	size_t offset;
-	const char *write, *read;
+	const char *configure, *write, *read;
 	bool needed, topics;
 } roles[] = {
-	{ "producer", offsetof(struct config, producer), "^sluice$", NOTHING,
-		true, false },
-	{ "consumer", offsetof(struct config, consumer), NOTHING,
+	{ "producer", offsetof(struct config, producer), NOTHING, "^sluice$",
+		NOTHING, true, false },
+	{ "consumer", offsetof(struct config, consumer), NOTHING, NOTHING,
 		"^sluice\\..*", true, false },
-	{ "foreign", offsetof(struct config, foreign), "^sluice$", NOTHING,
-		false, true },
-	{ "tap", offsetof(struct config, tap), NOTHING, "^sluice\\.tap\\..*",
-		false, false },
+	{ "foreign", offsetof(struct config, foreign), NOTHING, "^sluice$",
+		NOTHING, false, true },
+	{ "tap", offsetof(struct config, tap), "^" TAP "$", "^" TAP "$",
+		"^(sluice|" TAP ")$", false, false },
 };
 
 #define ROLE_COUNT (sizeof(roles) / sizeof(*roles))
@@ -87,8 +88,8 @@ static bool user_steps(const struct visitor *visitor, const struct role *role,
 			.account = account });
 	ok = ok && tell(visitor,
 		(struct step){ .kind = STEP_PERMISSION, .name = user,
-			.configure = NOTHING, .write = role->write,
-			.read = role->read });
+			.configure = role->configure,
+			.write = role->write, .read = role->read });
 	if (ok && role->topics)
 		ok = tell(visitor,
 			(struct step){ .kind = STEP_TOPIC, .name = user,

@@ -138,6 +138,13 @@ bool broker_bind(struct broker *broker, const char *queue,
 bool broker_unbind(struct broker *broker, const char *queue,
 	const char *exchange, const char *routing_key, struct err *err)
 	MUST_CHECK;
+/* A queue that sees what the exchange gets under that key from now on, and
+ * takes it from nobody: this connection's alone, gone with it, not on disk; at
+ * most so many messages and bytes, the oldest go first. broker_consume reads
+ * it. It counts as somewhere to go: a message for which there is no other
+ * queue is not returned while it is there. */
+bool broker_declare_tap(struct broker *broker, const char *queue,
+	int64_t max_messages, int64_t max_bytes, struct err *err) MUST_CHECK;
 /* What the server says of itself, e.g. "3.10.8". */
 const char *broker_version(const struct broker *broker);
 

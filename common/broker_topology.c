@@ -207,6 +207,22 @@ bool broker_declare_queue(struct broker *broker, const char *queue,
 	return declared(broker, &reply, "queue", queue, err);
 }
 
+bool broker_declare_tap(struct broker *broker, const char *queue,
+	int64_t max_messages, int64_t max_bytes, struct err *err)
+{
+	struct arguments arguments = { 0 };
+	amqp_rpc_reply_t reply;
+
+	argue_int(&arguments, "x-max-length", max_messages);
+	argue_int(&arguments, "x-max-length-bytes", max_bytes);
+	argue_text(&arguments, "x-overflow", "drop-head");
+	begin(broker);
+	(void)amqp_queue_declare(broker->amqp, CHANNEL,
+		amqp_cstring_bytes(queue), 0, 0, 1, 1, table_of(&arguments));
+	reply = end(broker);
+	return declared(broker, &reply, "queue", queue, err);
+}
+
 bool broker_bind(struct broker *broker, const char *queue,
 	const char *exchange, const char *routing_key, struct err *err)
 {

@@ -47,6 +47,14 @@ struct model_info models_info(const struct models *models, size_t at);
 bool models_graph(const struct models *models, bool dot, struct buf *out,
 	struct err *err) MUST_CHECK;
 
+/* A select over the rows of a master or delta that stand behind a model's rows
+ * with these values ($1 ...; "" is null) in these columns: _source, _offset,
+ * _load, _item. *dataset is whose they are; NULL: no model is called so.
+ * ERR_REJECT: it cannot be told from these columns. */
+bool models_trace_sql(const struct models *models, const char *name,
+	char **columns, size_t count, struct buf *sql,
+	const struct dataset **dataset, struct err *err) MUST_CHECK;
+
 /* -- as the owner ------------------------------------------------------ */
 
 /* The SQL that makes the database hold these models: creates what is missing,
