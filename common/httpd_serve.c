@@ -16,14 +16,14 @@
 #define CONNECTION_BYTES ((size_t)24 << 10) /* headers and all */
 #define PIECE_BYTES ((size_t)16 << 10)
 #define STREAM_BYTES ((size_t)4 << 20) /* a client that is so far behind */
-#define CROWDED_MS 1000
+#define SPARE 32 /* connections more, until those that were cut are gone */
 #define REAP_MS 250
 
 /* A connection. libmicrohttpd counts only the time in which nothing at all
  * comes: a byte now and then would keep a connection for ever. */
 struct seat {
-	bool taken;
-	bool waits;      /* for headers: shortened when it is crowded */
+	bool taken, cut;
+	bool waits;      /* for headers: cut first when it is crowded */
 	int fd;
 	int64_t since_ms;
 	int64_t limit_ms; /* from since_ms on; 0: none */
@@ -132,13 +132,51 @@ static void seat_limit(struct httpd_server *server, struct seat *seat,
 	(void)pthread_mutex_unlock(&server->lock);
 }
 
+static size_t seat_count(const struct httpd_server *server)
+{
+	return server->options.connections + SPARE;
+}
+
+static void seat_cut(struct seat *seat)
+{
+	seat->cut = true;
+	(void)shutdown(seat->fd, SHUT_RDWR);
+}
+
+static bool is_better_to_cut(const struct seat *seat, const struct seat *than)
+{
+	if (than == NULL || seat->waits != than->waits)
+		return than == NULL || seat->waits;
+	return seat->since_ms < than->since_ms;
+}
+
+/* Under the lock: who comes when all are taken gets the place of the one that
+ * has said nothing for longest. */
+static void make_room(struct httpd_server *server)
+{
+	struct seat *worst = NULL;
+	size_t open = 0;
+
+	for (size_t i = 0; i < seat_count(server); i++) {
+		struct seat *seat = &server->seats[i];
+
+		if (!seat->taken || seat->cut)
+			continue;
+		open++;
+		if (is_better_to_cut(seat, worst))
+			worst = seat;
+	}
+	if (open >= server->options.connections && worst != NULL)
+		seat_cut(worst);
+}
+
 static struct seat *seat_take(struct httpd_server *server, int fd)
 {
 	struct seat *found = NULL;
 
 	(void)pthread_mutex_lock(&server->lock);
-	for (size_t i = 0; found == NULL && i < server->options.connections;
-		i++)
+	make_room(server);
+	for (size_t i = 0; found == NULL && i < seat_count(server); i++)
 		if (!server->seats[i].taken)
 			found = &server->seats[i];
 	if (found != NULL)
@@ -171,19 +209,13 @@ static void on_connection(void *context, struct MHD_Connection *connection,
 static void cut_late(struct httpd_server *server)
 {
 	const int64_t now = clock_now_ms();
-	size_t taken = 0;
-	bool crowded;
 
-	for (size_t i = 0; i < server->options.connections; i++)
-		taken += server->seats[i].taken;
-	crowded = taken * 4 > server->options.connections * 3;
-	for (size_t i = 0; i < server->options.connections; i++) {
-		const struct seat *seat = &server->seats[i];
-		const int64_t limit = crowded && seat->waits ? CROWDED_MS :
-							       seat->limit_ms;
+	for (size_t i = 0; i < seat_count(server); i++) {
+		struct seat *seat = &server->seats[i];
 
-		if (seat->taken && limit > 0 && now - seat->since_ms > limit)
-			(void)shutdown(seat->fd, SHUT_RDWR);
+		if (seat->taken && !seat->cut && seat->limit_ms > 0 &&
+			now - seat->since_ms > seat->limit_ms)
+			seat_cut(seat);
 	}
 }
 
@@ -410,7 +442,7 @@ static bool listen_at(struct httpd_server *server, const struct addrinfo *at)
 
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request,
 		server, MHD_OPTION_SOCK_ADDR, at->ai_addr,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connections,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)seat_count(server),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->answer_secs,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
 		MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
@@ -452,7 +484,7 @@ struct httpd_server *httpd_serve(const struct httpd_options *options,
 		server->options = *options;
 		(void)pthread_mutex_init(&server->lock, NULL);
 		(void)pthread_cond_init(&server->ended, NULL);
-		server->seats = calloc(options->connections,
+		server->seats = calloc(seat_count(server),
 			sizeof(*server->seats));
 		if (!start(server, at, err)) {
 			httpd_server_stop(server);

@@ -67,8 +67,8 @@ struct httpd_options {
 	int answer_secs;       /* for taking the answer */
 };
 
-/* As httpd_start. When most connections are taken, those that do not speak are
- * given a second only. */
+/* As httpd_start. Who comes when all connections are taken gets the place of the
+ * one that has said nothing for longest. */
 struct httpd_server *httpd_serve(const struct httpd_options *options,
 	struct err *err);
 unsigned httpd_server_port(const struct httpd_server *server);

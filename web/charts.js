@@ -67,7 +67,7 @@ function numbers(chart, data, measure) {
 
 function draw(chart, measure) {
 	const place = h("div", { class: "drawn" });
-	const load = (name) => fillWith(place, get("charts/data", {
+	const load = (name) => fillWith(place, () => get("charts/data", {
 		model: chart.model, x: chart.x, by: chart.by, measure: name }),
 	(data) => data.rows.length === 0 ?
 		empty("No rows yet", "They come with the first load.") :
@@ -118,16 +118,17 @@ export function charts(main, page) {
 		drawn = list;
 		clear(place, element);
 	};
-	const load = () => fillWith(place, get("charts"), (data) => {
+	const load = () => fillWith(place, () => get("charts"), (data) => {
 		const names = [...new Set(data.items.map((c) => c.pipeline))].sort();
 		const first = page.words.get("pipeline") ??
 			(names.includes("events") ? "events" : names[0]);
 		all = data.items;
 		clear(choice, names.map((n) => option(n, n, first)));
+		queueMicrotask(() => all.length > 0 && show());
 		return all.length === 0 ? empty("Nothing to draw",
 			"Models with a time or a name in their grain are drawn here.") :
 			null;
-	}).then((good) => { if (good && all.length > 0) show(); });
+	});
 	choice.addEventListener("change", () => {
 		chosen = null;
 		show();

@@ -27,7 +27,7 @@ const columns = [
 
 export function endpoints(main) {
 	const list = h("div", {});
-	const load = () => fillWith(list, get("endpoints"), (page) => [
+	const load = () => fillWith(list, () => get("endpoints"), (page) => [
 		page.unknown ? h("p", { class: "hint" }, text(page.unknown)) : null,
 		page.items.length === 0 ? empty("No endpoints",
 			"`source: {api: ...}` in a pipeline file asks one.") :

@@ -74,9 +74,9 @@ export function models(main) {
 		chosen.scrollIntoView({ block: "nearest" });
 	};
 	const load = () => {
-		fillWith(drawing, get("lineage"), (data) =>
+		fillWith(drawing, () => get("lineage"), (data) =>
 			lineage(data, (node) => choose(node.model)));
-		fillWith(list, get("models", { limit: 200 }), (page) => {
+		fillWith(list, () => get("models", { limit: 200 }), (page) => {
 			known = page.items;
 			return known.length === 0 ? empty("No models",
 				"./run.sh sluice apply makes them.") :

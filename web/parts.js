@@ -2,6 +2,9 @@
 import { h, clear, empty, badge } from "/dom.js";
 import { Failure, get, token } from "/api.js";
 
+const again_ms = 4000;
+const turns = new WeakMap(); /* what each place waits for: the latest counts */
+
 export function go(path, ...children) {
 	return h("a", { href: path, "data-go": true }, children);
 }
@@ -12,24 +15,35 @@ export function trouble(error) {
 		h("strong", {}, server ? "A server is not there" :
 			"This could not be shown"),
 		h("span", {}, error.message),
-		server ? h("span", {}, "It is tried again by itself.") : null);
+		server ? h("span", {}, "It is asked again by itself.") : null);
 }
 
-/* Fills a place with what comes, or with what went wrong; answers whether it
- * came. */
-export async function fillWith(place, promise, draw) {
+/* Fills a place with what comes, or with what went wrong; a server that is not
+ * there is asked again while the place is shown. Answers whether it came. */
+export async function fillWith(place, ask, draw) {
+	const turn = {};
+	turns.set(place, turn);
 	place.setAttribute("aria-busy", "true");
 	try {
-		const data = await promise;
-		clear(place, draw(data));
+		const data = await ask();
+		if (turns.get(place) === turn)
+			clear(place, draw(data));
 		return true;
 	} catch (error) {
 		if (!(error instanceof Failure))
 			throw error;
+		if (turns.get(place) !== turn)
+			return true;
 		clear(place, trouble(error));
+		if (error.status === 503 || error.status === 0)
+			setTimeout(() => {
+				if (place.isConnected && turns.get(place) === turn)
+					fillWith(place, ask, draw);
+			}, again_ms);
 		return false;
 	} finally {
-		place.removeAttribute("aria-busy");
+		if (turns.get(place) === turn)
+			place.removeAttribute("aria-busy");
 	}
 }
 
@@ -54,7 +68,6 @@ export class List {
 		this.columns = columns;
 		this.options = options;
 		this.words = {};
-		this.turn = 0;
 		this.place = h("div", { class: "list" });
 		this.more = h("button", { type: "button", class: "more", hidden: true,
 			onclick: () => this.next() }, "Show more");
@@ -62,21 +75,10 @@ export class List {
 	}
 
 	async load(words = this.words) {
-		const turn = ++this.turn;
 		this.words = words;
 		this.pages = 1;
-		const good = await fillWith(this.place,
-			get(this.path, words).then((page) => {
-				if (turn !== this.turn)
-					throw new Stale();
-				return page;
-			}), (page) => this.draw(page)).catch((error) => {
-			if (!(error instanceof Stale))
-				throw error;
-			return true;
-		});
-		this.failed = !good;
-		if (this.failed)
+		if (!await fillWith(this.place, () => get(this.path, words),
+			(page) => this.draw(page)))
 			this.more.hidden = true;
 	}
 
@@ -111,12 +113,10 @@ export class List {
 
 	/* Anew, unless somebody reads further down. */
 	refresh() {
-		if (this.failed || this.pages === 1)
+		if (this.pages === 1)
 			this.load();
 	}
 }
-
-class Stale extends Error {}
 
 /* Asks again when the figures that matter to a page have changed. */
 export function onChange(mark, act) {

@@ -22,7 +22,7 @@ function list(page, again) {
 
 export function pauses(open, close_button) {
 	const place = h("div", {});
-	const load = () => fillWith(place, get("pauses"), (page) =>
+	const load = () => fillWith(place, () => get("pauses"), (page) =>
 		list(page, load));
 	const dataset = h("select", { "aria-label": "What" },
 		option("*", "everything"), datasetNames().map((d) => option(d, d)));

@@ -43,7 +43,7 @@ export function rejects(main, { words }) {
 	const load = () => {
 		list.load({ code, dataset: dataset.value, state: which.value,
 			source_id: source });
-		fillWith(groups, get("rejects/groups"), (page) => chips(page.items,
+		fillWith(groups, () => get("rejects/groups"), (page) => chips(page.items,
 			() => code, (picked) => {
 				code = code === picked ? "" : picked;
 				load();
@@ -61,7 +61,7 @@ export function rejects(main, { words }) {
 	load();
 	const ends = [onToken(() => { tell(); load(); }),
 		watch(onChange((o) => o.rejects?.total, () => {
-			if (list.pages === 1 || list.failed)
+			if (list.pages === 1)
 				load();
 		}))];
 	return () => ends.forEach((end) => end());
@@ -94,11 +94,11 @@ function bytesOf(b) {
 export function reject(main, { id }) {
 	const place = h("div", {}), shown = h("div", {});
 	const load = () => {
-		fillWith(place, get("rejects", { reject_id: id }), (page) =>
+		fillWith(place, () => get("rejects", { reject_id: id }), (page) =>
 			page.items.length === 0 ? empty("There is no such reject", "") :
 				card("What was refused", {}, factsOf(page.items[0])));
 		if (token())
-			fillWith(shown, get(`rejects/${id}/bytes`), bytesOf);
+			fillWith(shown, () => get(`rejects/${id}/bytes`), bytesOf);
 		else
 			clear(shown, empty("The bytes need the token",
 				"They can be anything that people put into files. Press t."));

@@ -142,7 +142,7 @@ export function source(main, { id }) {
 	const title = h("h1", {}, `Source ${id}`);
 	const verdict = h("span", {});
 	const place = h("div", {});
-	const load = () => fillWith(place, get(`sources/${id}`), (receipt) => {
+	const load = () => fillWith(place, () => get(`sources/${id}`), (receipt) => {
 		clear(title, text(receipt.name));
 		clear(verdict, badge(receipt.verdict,
 			verdicts[receipt.verdict] ?? "info"));

@@ -36,7 +36,7 @@ function one(test) {
 	const rows = h("div", {});
 	list.load(words);
 	if (token())
-		fillWith(rows, get("tests/failures", words), failures);
+		fillWith(rows, () => get("tests/failures", words), failures);
 	else
 		clear(rows, empty("Failing rows need the token", "Press t."));
 	return card(null, { class: "chosen" }, h("div", { class: "head" },
@@ -65,7 +65,7 @@ export function tests(main) {
 		clear(chosen, one(test));
 		chosen.scrollIntoView({ block: "nearest" });
 	};
-	const load = () => fillWith(list, get("tests", { limit: 200 }), (page) =>
+	const load = () => fillWith(list, () => get("tests", { limit: 200 }), (page) =>
 		page.items.length === 0 ? empty("No tests",
 			"`tests:` in a pipeline file asks for them.") :
 			table(columns(choose), page.items, { label: "Tests" }));
