@@ -148,6 +148,8 @@ verb_test() {
 	"$ROOT/deploy/packages.sh" install build run broker
 	"$ROOT/deploy/packages.sh" install test ||
 		warn "tests that need these tools will be skipped"
+	"$ROOT/deploy/packages.sh" install browser ||
+		warn "the page is not looked at in a browser"
 	build_preset "$preset" all publish gen_events
 	trap - EXIT
 	run_ctest "$preset"

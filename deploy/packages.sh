@@ -4,7 +4,7 @@
 #   packages.sh missing SET...    prints the missing ones, one a line
 #   packages.sh install SET...    lists them, then installs them
 #   sets: build (compile it)  run (PostgreSQL and terminal)  broker (RabbitMQ)
-#   test (check it)
+#   test (check it)  browser (look at its page in one; 125 MB to fetch)
 #
 # A server package starts its service when it is installed, on its standard
 # port. Ours are wanted for their programs only: nothing that is new is started,
@@ -24,7 +24,9 @@ RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
 TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
 	prometheus # its promtool alone
-	valgrind)
+	valgrind
+	python3-yaml)
+BROWSER=(chromium)
 
 # -- what is missing -----------------------------------------------------------
 
@@ -36,9 +38,18 @@ wanted() { # SET...
 		run) printf '%s\n' "${RUN[@]}" ;;
 		broker) printf '%s\n' "${BROKER[@]}" ;;
 		test) printf '%s\n' "${TEST[@]}" ;;
+		browser) browser ;;
 		*) die $EX_USAGE "no set of packages $set" ;;
 		esac
 	done
+}
+
+# Node may have come from elsewhere, with its npm: that of Debian would bring
+# some hundred packages.
+browser() {
+	printf '%s\n' "${BROWSER[@]}"
+	command -v node >/dev/null || printf 'nodejs\n'
+	command -v npm >/dev/null || printf 'npm\n'
 }
 
 installed() { # PACKAGE
@@ -187,7 +198,7 @@ main() {
 	missing) missing "${@:2}" ;;
 	install) install_missing "${@:2}" ;;
 	as-root) install_as_root "${@:2}" ;;
-	*) die $EX_USAGE "usage: packages.sh missing|install build|run|broker|test..." ;;
+	*) die $EX_USAGE "usage: packages.sh missing|install build|run|broker|test|browser..." ;;
 	esac
 }
 
