@@ -1,5 +1,6 @@
 /* httpd.c - a small HTTP server. */
 #include "common/httpd.h"
+#include "common/clock.h"
 #include "common/httpd_private.h"
 
 #include <errno.h>
@@ -8,8 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define CONNECTIONS 32
-#define CONNECTIONS_MORE 16 /* until those that were cut are gone */
+#define CONNECTIONS 64
+#define CONNECTIONS_MORE 32 /* until those that were cut are gone */
+#define GRACE_MS 2000 /* to ask in, before one may be cut */
 #define SLOTS (CONNECTIONS + CONNECTIONS_MORE)
 #define IDLE_SECS 10
 #define CONNECTION_BYTES ((size_t)16 << 10) /* headers and all */
@@ -17,7 +19,7 @@
 /* A connection; the server's thread alone looks at these. */
 struct slot {
 	int fd; /* 0: free */
-	uint64_t number; /* counts up */
+	int64_t since_ms;
 	bool asked, cut;
 };
 
@@ -26,7 +28,6 @@ struct httpd {
 	httpd_handler *handler;
 	void *context;
 	struct slot slots[SLOTS];
-	uint64_t connections;
 };
 
 /* -- connections -------------------------------------------------------- */
@@ -35,11 +36,18 @@ static bool is_better_to_cut(const struct slot *slot, const struct slot *than)
 {
 	if (than == NULL || slot->asked != than->asked)
 		return than == NULL || !slot->asked;
-	return slot->number < than->number;
+	return slot->since_ms < than->since_ms;
 }
 
-/* Its thread sees the end of the stream and closes it. */
-static void make_room(struct httpd *httpd)
+/* The server sees the end of the stream and closes it. */
+static void cut(struct slot *slot)
+{
+	slot->cut = true;
+	(void)shutdown(slot->fd, SHUT_RDWR);
+}
+
+/* With the new one among them. Where all are as new, it is the one to go. */
+static void make_room(struct httpd *httpd, struct slot *newest)
 {
 	struct slot *worst = NULL;
 	size_t open = 0;
@@ -53,10 +61,9 @@ static void make_room(struct httpd *httpd)
 		if (is_better_to_cut(slot, worst))
 			worst = slot;
 	}
-	if (open < CONNECTIONS)
-		return;
-	worst->cut = true;
-	(void)shutdown(worst->fd, SHUT_RDWR);
+	if (open > CONNECTIONS)
+		cut(newest->since_ms - worst->since_ms >= GRACE_MS ? worst :
+			newest);
 }
 
 static void take_slot(struct httpd *httpd, struct MHD_Connection *connection,
@@ -65,13 +72,13 @@ static void take_slot(struct httpd *httpd, struct MHD_Connection *connection,
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-	make_room(httpd);
 	for (size_t i = 0; info != NULL && i < SLOTS; i++)
 		if (httpd->slots[i].fd == 0) {
 			httpd->slots[i] = (struct slot){
 				.fd = info->connect_fd,
-				.number = ++httpd->connections };
+				.since_ms = clock_now_ms() };
 			*mine = &httpd->slots[i];
+			make_room(httpd, &httpd->slots[i]);
 			return;
 		}
 }

@@ -1,7 +1,8 @@
 /* httpd.h - the door to libmicrohttpd: a small HTTP server of one thread, for
  * few and short requests. Everything is bounded: connections, headers, time.
  * Who comes when all connections are taken takes the place of the one that has
- * been there longest without asking: idle and slow clients keep nobody out. */
+ * been there longest without asking, if it had time to: idle and slow clients
+ * keep nobody out. */
 #ifndef SLUICE_HTTPD_H
 #define SLUICE_HTTPD_H
 
