@@ -39,12 +39,15 @@ static void show_endpoint(const struct api_endpoint *e, int64_t now_ms,
 			NULL);
 }
 
-void api_measure(struct api_desk *desk)
+void api_measure(struct api_desk *desk, int64_t *wait_ms)
 {
 	const int64_t now_ms = clock_now_ms(), wall_us = clock_wall_us();
 
-	if (now_ms < desk->measure_ms)
+	if (now_ms < desk->measure_ms) {
+		if (desk->measure_ms - now_ms < *wait_ms)
+			*wait_ms = desk->measure_ms - now_ms;
 		return;
+	}
 	desk->measure_ms = now_ms + LOOK_MS;
 	for (size_t i = 0; i < desk->count; i++)
 		show_endpoint(&desk->endpoints[i], now_ms, wall_us);

@@ -178,7 +178,7 @@ static bool run(struct api_poller *p, struct err *err)
 		if (!api_control_serve(p->control, &p->desk, err) ||
 			!api_desk_turn(&p->desk, &wait_ms, err))
 			return false;
-		api_measure(&p->desk);
+		api_measure(&p->desk, &wait_ms);
 		api_control_answer(p->control);
 		if (!wait_for_work(p, wait_ms, err) || !take_replies(p, err))
 			return false;

@@ -131,7 +131,8 @@ bool api_reply(struct api_desk *desk, struct http_reply *reply,
 
 void api_measure_reply(const struct api_endpoint *e,
 	const struct http_reply *reply);
-/* How all endpoints stand; now and then only, call it as often as you like. */
-void api_measure(struct api_desk *desk);
+/* How all endpoints stand; now and then only, call it as often as you like, and
+ * again after *wait_ms, which is made shorter when it was too early. */
+void api_measure(struct api_desk *desk, int64_t *wait_ms);
 
 #endif
