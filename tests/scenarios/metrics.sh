@@ -4,6 +4,8 @@
 # nobody wants change nothing.
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/support/faults.sh"
+# shellcheck source=tests/support/api.sh
+. "$top/tests/support/api.sh"
 
 need_promtool() {
 	! command -v promtool >/dev/null || return 0
@@ -80,6 +82,7 @@ listen_notify() {
 broker_pid='' rude_pid='' listener_pid=''
 scenario_undo() {
 	local pid
+	api_stop
 	[ -z "$broker_pid" ] || kill -CONT "$broker_pid" || true
 	for pid in $rude_pid $listener_pid; do
 		kill "$pid" 2>/dev/null || true
@@ -90,6 +93,9 @@ need_promtool
 scenario_begin metrics
 export SLUICE_STALL_SECS=2 SLUICE_LOCK_TIMEOUT_MS=600000 SLUICE_HEARTBEAT_SECS=60
 listen_notify
+api_start "$work/api" "$top/tests/data/api"
+api_rules '/repos/quietforge/lantern/issues status=404'
+export GITHUB_API=$api_url GITHUB_REPO=quietforge/lantern
 NOTIFY_SOCKET=$work/notify WATCHDOG_USEC=2000000 producer_start
 consumer_start
 until_true grep -qs WATCHDOG=1 "$work/notified" || true
@@ -143,6 +149,28 @@ check "alerts and dashboard name only what is exposed" "$(python3 \
 	"$top/tests/support/metric_names.py" "$work/exposed" \
 	"$top/deploy/prometheus/alerts.yaml" "$top/deploy/grafana/sluice.json")" ''
 
+# An endpoint that answers, and one that does not.
+of_api() { # NAME ENDPOINT [STATUS]
+	value "sluice_api_$1{endpoint=\"github.$2\"${3:+,status=\"$3\"}}"
+}
+timeout 60 "$bin/sluice" api run github.commits >/dev/null
+reaches "requests are counted by the class of their status" \
+	'sluice_api_requests_total{endpoint="github.commits",status="2xx"}' 3
+reaches "records of answers are counted" \
+	'sluice_api_records_total{endpoint="github.commits"}' 34
+check "nobody asks by itself, no run is due" \
+	"$(of_api next_run_timestamp_seconds commits) $(of_api running commits)" "0 0"
+timeout 100 "$bin/sluice" api run github.issues >/dev/null 2>&1 || true
+reaches "a run that failed is told" 'sluice_api_failures{endpoint="github.issues"}' 1
+check "with what the server said" "$(of_api requests_total issues 4xx)" \
+	"$(api_count /repos/quietforge/lantern/issues 404)"
+check "answers that were kept are counted, with their bytes" \
+	"$(value 'sluice_object_store_objects_total{operation="put"}') $(value \
+	sluice_object_store_bytes_total | head -n 1)" \
+	"3 $(cat "$top"/tests/data/api/github/commits-*.json | wc -c)"
+eventually "the answers load" "$complete_sources" 7
+api_stop
+
 # Clients nobody wants, while a file loads.
 ports=$(for d in producer consumer; do setting ${d}_http; done | sed 's/.*://')
 # shellcheck disable=SC2086 # two ports
@@ -164,7 +192,7 @@ for daemon in producer consumer; do
 	check "HEAD is" "$(fetch $daemon /metrics -I -o /dev/null \
 		-w '%{http_code}')" 200
 done
-eventually "the file was loaded meanwhile" "$complete_sources" 5
+eventually "the file was loaded meanwhile" "$complete_sources" 8
 kill "$rude_pid"
 wait "$rude_pid" 2>/dev/null || true
 rude_pid=''
@@ -187,7 +215,7 @@ check "status says so" "$("$bin/sluice" --json status |
 q "select pg_terminate_backend(pid) from pg_stat_activity
 	where query like '%lock table raw.events%' and pid <> pg_backend_pid()" >/dev/null
 wait "$holder" 2>/dev/null || true
-eventually "the lock gone, it loads" "$complete_sources" 6
+eventually "the lock gone, it loads" "$complete_sources" 9
 becomes "and the consumer is ready again" is_ready consumer
 
 broker_pid=$(server_pid rabbitmq)
@@ -200,7 +228,7 @@ check_has "the service manager hears why" "$(cat "$work/notified")" \
 	'STATUS=waits: publisher: no progress'
 kill -CONT "$broker_pid"
 broker_pid=''
-eventually "RabbitMQ goes on, and so does the file" "$complete_sources" 7
+eventually "RabbitMQ goes on, and so does the file" "$complete_sources" 10
 becomes "and the producer is ready again" is_ready producer
 check "status shows where they listen" "$("$bin/sluice" --json status |
 	jq -r '.producer.http, .consumer.http' | paste -sd' ')" \

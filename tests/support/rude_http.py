@@ -7,7 +7,8 @@ import socket
 import sys
 import time
 
-IDLE, SLOW, DEAF = 60, 30, 10
+IDLE, SLOW, DEAF = 80, 40, 10
+AGAIN = 4  # of those that were hung up on come again in each turn
 
 
 def connect(port):
@@ -40,11 +41,13 @@ def main():
     print("rude", flush=True)
     while True:
         time.sleep(0.2)
+        left = AGAIN * len(ports)
         for i, (port, kind, s) in enumerate(rude):
             if kind == "deaf":
                 continue
             gone = select.select([s], [], [], 0)[0] != []
-            if gone or (kind == "slow" and not say(s, b"a")):
+            if (gone or (kind == "slow" and not say(s, b"a"))) and left > 0:
+                left -= 1
                 s.close()
                 try:
                     rude[i] = (port, kind, connect(port))
