@@ -5,6 +5,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=deploy/lib.sh
 . "$ROOT/deploy/lib.sh"
+# shellcheck source=deploy/progress.sh
+. "$ROOT/deploy/progress.sh"
 # shellcheck source=deploy/place.sh
 . "$ROOT/deploy/place.sh"
 # shellcheck source=deploy/deploy.sh
@@ -34,7 +36,8 @@ usage() {
 	                    private servers of this machine; else what is deployed
 	                    already, or Docker where an engine answers
 	  status            sources, queues, rates, lag, rejects on one screen
-	  console           the menu: load all or a day; with RabbitMQ: drop files
+	  console           what happens, live, and keys that drop, load, replay,
+	                    pause; where there is no terminal, a menu
 	  psql [ARGS]       the database, as the reader
 	  drop [FILE]       a file (else the sample) into raw_data/events/
 	  logs              what producer and consumer say
@@ -99,9 +102,12 @@ apply_pipelines() { # apply ARGS...
 	exit 0
 }
 
+# For people with shortcuts and a hint; what is given a command says only what
+# it says.
 verb_psql() {
 	place_find
 	need_deployed
+	[ $# -gt 0 ] || [ ! -t 0 ] || export PSQLRC=$ROOT/deploy/psqlrc
 	psql_reader "$VAR" "$@"
 }
 

@@ -41,6 +41,11 @@ bench_begin() {
 		-e '/^tests:/,$d' "$top/pipelines/events.yaml" >"$work/pipelines/bare.yaml"
 }
 
+# step WHAT...: what is measured now, where somebody watches
+step() {
+	[ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2
+}
+
 # fresh NAME: an empty database (and virtual host), folders of its own
 fresh() {
 	unset SLUICE_DATABASE_NAME

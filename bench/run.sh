@@ -66,10 +66,12 @@ main() {
 	"$bin/gen_events" "$records" 1 10 >"$work/events.json"
 	for n in $(seq "$rounds"); do
 		stop_daemons
+		step "round $n of $rounds: the limits"
 		fresh "bare_$n"
 		bares+=("$("$bin/bare_load" bare events "$work/events.json" | cut -d' ' -f3)")
 		fresh "limit_$n"
 		limits+=("$("$bin/bare_load" events events "$work/events.json" | cut -d' ' -f3)")
+		step "round $n of $rounds: the whole path"
 		fresh "path_$n"
 		start_daemons
 		secs=$(whole_path "$work/events.json")
@@ -77,6 +79,7 @@ main() {
 		producer_mib+=("$(peak_mib "${daemons[0]}")")
 		consumer_mib+=("$(peak_mib "${daemons[1]}")")
 	done
+	step
 	printf '%s records, %s rounds, %s processors\n' "$records" "$rounds" "$(nproc)"
 	row_head
 	row "whole path, file to master and models, records/s" "${paths[@]}"
@@ -95,6 +98,7 @@ one_file() {
 	local n limits=() loads=() bares=() mib=() out
 	stop_daemons
 	for n in $(seq "$rounds"); do
+		step "round $n of $rounds: into SQLite"
 		rm -f "$work"/lite.db* "$work"/bare.db* "$work"/none.db*
 		limits+=("$("$bin/bare_lite" "$work/events.json" "$work/bare.db" |
 			cut -d' ' -f3)")
@@ -104,6 +108,7 @@ one_file() {
 		out=$(into_sqlite bare "$work/none.db")
 		bares+=("${out% *}")
 	done
+	step
 	row "into SQLite, with models, records/s" "${loads[@]}"
 	row "into SQLite, without models, records/s" "${bares[@]}"
 	row "limit: insert + upsert alone, records/s" "${limits[@]}"

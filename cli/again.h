@@ -31,6 +31,10 @@ struct again_places {
 	struct object_name *objects;
 	size_t count, room;
 	char **names;
+	/* hears of each source before its bytes are copied; may be NULL */
+	void (*say)(void *context, const char *name, int64_t done,
+		int64_t total);
+	void *context;
 };
 void again_places_clear(struct again_places *places);
 

@@ -201,14 +201,30 @@ static bool publish(struct stage *stage, struct err *err)
 		err_errno(err, ERR_STOP, "make the orders durable");
 }
 
+static void say_next(const struct again_places *places,
+	const struct again_source *sources, size_t at, size_t count)
+{
+	int64_t done = 0, total = 0;
+
+	if (places->say == NULL)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		done += i < at ? sources[i].bytes : 0;
+		total += sources[i].bytes;
+	}
+	places->say(places->context, sources[at].order.name, done, total);
+}
+
 bool again_stage(struct again_places *places, struct again_source *sources,
 	size_t count, struct err *err)
 {
 	struct stage stage = { .places = places, .root = -1, .dir = -1 };
 	bool ok = open_stage(&stage, err);
 
-	for (size_t i = 0; ok && i < count; i++)
+	for (size_t i = 0; ok && i < count; i++) {
+		say_next(places, sources, i, count);
 		ok = stage_one(&stage, &sources[i], i, err);
+	}
 	ok = ok && publish(&stage, err);
 	if (!ok && stage.dir >= 0 && !stage.named) {
 		empty(stage.dir);

@@ -2,6 +2,7 @@
 #include "cli/again.h"
 #include "cli/args.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -78,6 +79,30 @@ static void say_missing(const char *line)
 	buf_clear(&shown);
 }
 
+/* Copying lasts where files are large or many; nobody is told elsewhere. */
+static void say_next(void *context, const char *name, int64_t done,
+	int64_t total)
+{
+	const struct direct_totals none = { .records = -1 };
+
+	progress_say(context, name, done, total, &none);
+}
+
+static bool stage(struct again_list *list, struct err *err)
+{
+	struct progress progress;
+	bool ok;
+
+	progress_init(&progress, 0);
+	if (progress.terminal) {
+		list->places.say = say_next;
+		list->places.context = &progress;
+	}
+	ok = again_stage(&list->places, list->sources, list->count, err);
+	progress_wipe(&progress);
+	return ok;
+}
+
 static int run(const struct cmd_context *context)
 {
 	const char *given[GIVEN_MAX];
@@ -98,8 +123,7 @@ static int run(const struct cmd_context *context)
 		&err) || !again_check_words(&words, &err))
 		return cmd_usage(&cmd_replay, "%s", err.text);
 	if (again_choose(context->config, &words, &list, &err) &&
-		(dry_run || list.count == 0 || again_stage(&list.places,
-			list.sources, list.count, &err)) &&
+		(dry_run || list.count == 0 || stage(&list, &err)) &&
 		show(&list, context->json, dry_run, &err))
 		code = list.missing > 0 ? EXIT_DATA : EXIT_FINE;
 	else

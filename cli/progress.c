@@ -65,10 +65,13 @@ static void fill_parts(const struct progress_view *view,
 	parts[BAR][0] = '\0';
 	(void)snprintf(parts[PERCENT], sizeof(parts[PERCENT]), "%3d %%",
 		percent_of(view));
-	(void)snprintf(parts[RECORDS], sizeof(parts[RECORDS]),
-		"%" PRId64 " records", view->records);
-	(void)snprintf(parts[RATE], sizeof(parts[RATE]), "%" PRId64 "/s",
-		view->rate);
+	parts[RECORDS][0] = parts[RATE][0] = '\0';
+	if (view->records >= 0) {
+		(void)snprintf(parts[RECORDS], sizeof(parts[RECORDS]),
+			"%" PRId64 " records", view->records);
+		(void)snprintf(parts[RATE], sizeof(parts[RATE]),
+			"%" PRId64 "/s", view->rate);
+	}
 	parts[LEFT][0] = '\0';
 	if (view->left_secs >= 0)
 		(void)snprintf(parts[LEFT], sizeof(parts[LEFT]), "%s left",

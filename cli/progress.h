@@ -22,7 +22,7 @@ struct progress {
 struct progress_view {
 	const char *name;   /* of the file, as it may be shown */
 	int64_t done, size; /* bytes */
-	int64_t records;
+	int64_t records;    /* -1: it is not about records */
 	int64_t rate;       /* records in a second */
 	int64_t left_secs;  /* -1: nobody knows */
 };

@@ -11,16 +11,21 @@ build_release() {
 }
 
 build_preset() { # PRESET TARGET...
-	local said preset=$1
+	local preset=$1
 	shift
-	said=$(cd "$ROOT" && cmake --preset "$preset" 2>&1) || {
-		printf '%s\n' "$said" >&2
+	with_progress "configuring $preset" in_root cmake --preset "$preset" || {
+		printf '%s\n' "$SAID" >&2
 		die 1 "cmake cannot configure the preset $preset"
 	}
-	said=$(cd "$ROOT" && cmake --build "build/$preset" --target "$@" 2>&1) || {
-		printf '%s\n' "$said" >&2
+	with_progress "building $preset" \
+		in_root cmake --build "build/$preset" --target "$@" || {
+		printf '%s\n' "$SAID" >&2
 		die 1 "the preset $preset does not build"
 	}
+}
+
+in_root() { # COMMAND...
+	(cd "$ROOT" && "$@")
 }
 
 sluice() { # DIR ARGS...
@@ -124,10 +129,10 @@ quick_tests() {
 }
 
 quick_units() {
-	local said
-	said=$(cd "$ROOT" && ctest --test-dir build/release -R '^unit\.' -j2 \
-		--output-on-failure --no-tests=error 2>&1) || {
-		printf '%s\n' "$said" >&2
+	with_progress "quick tests: units" in_root ctest \
+		--test-dir build/release -R '^unit\.' -j2 --output-on-failure \
+		--no-tests=error || {
+		printf '%s\n' "$SAID" >&2
 		die 1 "the units fail: nothing is deployed"
 	}
 }
@@ -258,7 +263,10 @@ say_how() {
 	fi
 }
 
-# -- the terminal: console above, psql below -----------------------------------
+# -- the terminal: console above, psql below, logs in a window of their own ----
+
+# In tmux's last line.
+TERMINAL_HINT='ctrl-b: o other pane, n logs, [ scroll, d leave '
 
 terminal_name() {
 	printf 'sluice-%s\n' "$(path_hash "$ROOT")"
@@ -270,10 +278,13 @@ open_terminal() {
 	name=$(terminal_name)
 	printf -v run '%q' "$ROOT/run.sh"
 	if ! tmux has-session -t "=$name" 2>/dev/null; then
-		tmux -u new-session -d -s "$name" -x "$(tput cols)" -y "$(tput lines)" \
-			"$run console; tmux kill-session -t =$name"
-		tmux split-window -v -t "=$name:" "$run psql"
+		tmux -u new-session -d -s "$name" -n sluice -x "$(tput cols)" \
+			-y "$(tput lines)" "$run console; tmux kill-session -t =$name"
+		tmux split-window -v -l 40% -t "=$name:" "$run psql"
 		tmux select-pane -t "=$name:.0"
+		tmux new-window -d -n logs -t "=$name:" "$run logs"
+		tmux set-option -t "=$name:" status-right "$TERMINAL_HINT"
+		tmux set-option -t "=$name:" status-right-length 60
 	fi
 	if [ -n "${TMUX:-}" ]; then
 		tmux switch-client -t "=$name"

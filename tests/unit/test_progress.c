@@ -49,6 +49,15 @@ static void what_matters_least_goes_first(void)
 		check_line(&half, table[i].columns, table[i].want);
 }
 
+static void bytes_alone_need_no_records(void)
+{
+	struct progress_view view = half;
+
+	view.records = -1;
+	check_line(&view, 60, "events_sample.json [========>       ]  50 % "
+		"3 min 20 s left");
+}
+
 static void every_width_is_kept(void)
 {
 	struct buf out = { 0 };
@@ -106,6 +115,7 @@ static void colour_is_the_bar_s_alone(void)
 
 CU_TestInfo progress_tests[] = {
 	{ "what matters least goes first", what_matters_least_goes_first },
+	{ "bytes alone need no records", bytes_alone_need_no_records },
 	{ "every width is kept", every_width_is_kept },
 	{ "odd numbers make no odd line", odd_numbers_make_no_odd_line },
 	{ "a long name keeps its end", a_long_name_keeps_its_end },
