@@ -33,7 +33,7 @@ struct full {
 	struct console_history history;
 	struct console_view view;
 	struct err trouble;
-	struct buf message;
+	struct buf message, choices;
 	int64_t said_ms;
 	char typed[256];
 	void (*answer)(struct full *full); /* what typed is for */
@@ -219,6 +219,15 @@ static void lend(struct full *full, const struct cmd *cmd, char **words,
 	console_watch_poke(full->watch);
 }
 
+static void ask_load(struct full *full);
+
+static void load_all(struct full *full)
+{
+	char *words[] = { full->dataset->pipeline->name };
+
+	lend(full, &cmd_load, words, 1);
+}
+
 static void load_typed(struct full *full)
 {
 	char date[] = "--date", from[] = "--from", to[] = "--to";
@@ -228,22 +237,22 @@ static void load_typed(struct full *full)
 		full->dataset->pipeline->name };
 	int64_t days;
 
-	if (full->typed[0] == '\0' && !full->context->config->broker)
-		lend(full, &cmd_load, loads, 1);
-	else if (!datetime_date(full->typed, strlen(full->typed), &days))
-		say(full, STYLE_RED, "Invalid date format, please enter a ",
-			"date that is in YYYY-MM-DD format");
-	else if (full->context->config->broker)
+	if (!datetime_date(full->typed, strlen(full->typed), &days)) {
+		ask_load(full);
+		full->view.prompt = "Invalid date format, please enter a date "
+			"that is in YYYY-MM-DD format: ";
+	} else if (full->context->config->broker) {
 		lend(full, &cmd_replay, replays, 6);
-	else
+	} else {
 		lend(full, &cmd_load, loads, 3);
+	}
 }
 
 static void ask_load(struct full *full)
 {
 	ask(full, full->context->config->broker ?
 		"load again what came on which day (YYYY-MM-DD)? " :
-		"load which day (YYYY-MM-DD; none: all)? ", load_typed);
+		"Please insert date in YYYY-MM-DD format: ", load_typed);
 }
 
 static void show_reject(struct full *full)
@@ -371,6 +380,23 @@ static void type(struct full *full, int key)
 	}
 }
 
+/* As the plain form numbers them. */
+static void choose(struct full *full, size_t at)
+{
+	static void (*const drops[])(struct full *) = { drop_sample, drop_own,
+		quit };
+	static void (*const loads[])(struct full *) = { load_all, ask_load,
+		quit };
+
+	if (at >= sizeof(drops) / sizeof(*drops))
+		say(full, STYLE_RED, "Invalid selection, please choose again",
+			"");
+	else if (full->context->config->broker)
+		drops[at](full);
+	else
+		loads[at](full);
+}
+
 static void press(struct full *full, int key)
 {
 	if (key == KEY_OF_END) {
@@ -382,8 +408,8 @@ static void press(struct full *full, int key)
 		type(full, key);
 		return;
 	}
-	if (key >= '1' && key <= '6') {
-		go(full, CONSOLE_SOURCES + (enum console_page)(key - '1'));
+	if (key >= '1' && key <= '9') {
+		choose(full, (size_t)(key - '1'));
 		return;
 	}
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
@@ -460,14 +486,31 @@ static bool loop(struct full *full, struct err *err)
 	return true;
 }
 
+static bool list_choices(const struct config *config, struct buf *out,
+	struct err *err)
+{
+	const char *text;
+	bool ok = true;
+
+	for (size_t i = 0; ok && (text = console_choice(config, i)) != NULL;
+		i++)
+		ok = buf_printf(out, err, "%s(%zu) %s", i > 0 ? "  " : "",
+			i + 1, text);
+	return ok;
+}
+
 bool console_full(const struct cmd_context *context,
 	const struct dataset *dataset, int *code, struct err *err)
 {
 	struct full full = { .context = context, .dataset = dataset,
 		.view.history = &full.history, .code = EXIT_FINE,
 		.history.now = { -1, -1, -1, -1 } };
-	bool ok = catch_signals(err);
+	bool ok = list_choices(context->config, &full.choices, err) &&
+		catch_signals(err);
 
+	full.view.choices = full.choices.data;
+	if (ok && console_note(context->config) != NULL)
+		say(&full, STYLE_PLAIN, "", console_note(context->config));
 	full.job = ok ? console_job_new(context->config, err) : NULL;
 	if (full.job != NULL)
 		full.watch = console_watch_start(context->config, err);
@@ -483,6 +526,7 @@ bool console_full(const struct cmd_context *context,
 	overview_clear(&full.before);
 	overview_clear(&full.overview);
 	buf_clear(&full.message);
+	buf_clear(&full.choices);
 	*code = full.code;
 	return ok;
 }

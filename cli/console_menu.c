@@ -153,20 +153,21 @@ static const struct menu load_menu = {
 
 /* -- both ---------------------------------------------------------------- */
 
+const char *const welcome_lines[] = {
+	"#   # ##### #     ####  ###  #   # #####",
+	"#   # #     #    #     #   # ## ## #",
+	"# # # ####  #    #     #   # # # # ####",
+	"## ## #     #    #     #   # #   # #",
+	"#   # ##### ####  ####  ###  #   # #####",
+	NULL,
+};
+
 static void welcome(void)
 {
-	static const char *const lines[] = {
-		"#   # ##### #     ####  ###  #   # #####",
-		"#   # #     #    #     #   # ## ## #",
-		"# # # ####  #    #     #   # # # # ####",
-		"## ## #     #    #     #   # #   # #",
-		"#   # ##### ####  ####  ###  #   # #####",
-	};
-
 	output_line("%s%s", output_paint(PAINT_GREEN),
 		output_paint(PAINT_BOLD));
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
-		output_line("  %s", lines[i]);
+	for (size_t i = 0; welcome_lines[i] != NULL; i++)
+		output_line("  %s", welcome_lines[i]);
 	output_line("%s", output_paint(PAINT_NONE));
 }
 
@@ -216,4 +217,20 @@ void console_menu(const struct cmd_context *context,
 
 	welcome();
 	converse(&console);
+}
+
+/* The last of them leaves; what the menu has behind it, keys do there. */
+const char *console_choice(const struct config *config, size_t index)
+{
+	const struct menu *menu = config->broker ? &drop_menu : &load_menu;
+
+	for (size_t i = 0; i < index; i++)
+		if (menu->choices[i].run == NULL)
+			return NULL;
+	return menu->choices[index].text;
+}
+
+const char *console_note(const struct config *config)
+{
+	return config->broker ? drop_menu.note : load_menu.note;
 }

@@ -1,5 +1,6 @@
 /* console_view.c - what the console shows: head, rates, sections, keys. */
 #include "cli/console_view.h"
+#include "cli/console.h"
 #include "cli/console_section.h"
 #include "cli/operate.h"
 #include "cli/output.h"
@@ -14,6 +15,7 @@
 #define LABEL 10
 #define RATE 10
 #define TOTAL 10
+#define CHOICES_ROWS 12 /* from which on the choices have one */
 #define LOOKS 5        /* that the rate in figures is of */
 #define TROUBLES 2     /* lines for what is wrong, at most */
 
@@ -371,9 +373,8 @@ static const char *const help_lines[] = {
 	"R  replay a source, by its number or name",
 	"p  pause or resume the consumer",
 	"m  run the models that are stale",
-	"1  sources under way   2  loads   3  rejects",
-	"4  models   5  tests   6  endpoints   0  all of them",
-	"Tab, up, down, page up, page down  move",
+	"Tab  one list after the other, alone   0  all of them again",
+	"up, down, page up, page down  move     1, 2, 3  as written above the keys",
 	"ctrl-l  draw again   ctrl-z  stop (fg goes on)   q  quit",
 	"",
 	"lag       age of the oldest record that is not yet committed",
@@ -424,6 +425,17 @@ static int draw_foot(const struct console_view *view, struct canvas *canvas)
 	return -1;
 }
 
+/* Until the first figures are there. */
+static void draw_welcome(struct canvas *canvas, size_t end)
+{
+	size_t at = 2;
+
+	for (const char *const *line = welcome_lines; *line != NULL && at < end;
+		line++, at++)
+		(void)canvas_put(canvas, at, 2, canvas->columns,
+			STYLE_GREEN, *line);
+}
+
 /* -- all of it --------------------------------------------------------------------- */
 
 int console_draw(struct console_view *view, struct canvas *canvas)
@@ -436,6 +448,11 @@ int console_draw(struct console_view *view, struct canvas *canvas)
 	if (canvas->rows == 1)
 		return -1;
 	end = canvas->rows - 1; /* the last row is the keys' */
+	if (view->choices != NULL && canvas->rows >= CHOICES_ROWS)
+		(void)canvas_put(canvas, --end, 0, canvas->columns, STYLE_BOLD,
+			view->choices);
+	if (view->overview == NULL && view->trouble == NULL)
+		draw_welcome(canvas, end);
 	row = draw_troubles(view, canvas, row, canvas->rows < 16 ? 1 :
 		TROUBLES);
 	if (view->page == CONSOLE_HELP) {
@@ -443,7 +460,7 @@ int console_draw(struct console_view *view, struct canvas *canvas)
 			draw_help(view, canvas, row, end - row);
 		return draw_foot(view, canvas);
 	}
-	if (row + 4 < end)
+	if (row + 4 < end && (view->overview != NULL || view->trouble != NULL))
 		row = draw_rates(view, canvas, row);
 	if (view->overview != NULL && row < end)
 		draw_totals(view->overview, canvas, row++);

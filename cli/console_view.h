@@ -37,6 +37,7 @@ struct console_view {
 	size_t first;      /* row of the page at the top; moved into what there
 			    * is when drawn */
 	size_t selected;   /* of CONSOLE_REJECTS; likewise */
+	const char *choices; /* the numbered ones, in a row; NULL: none */
 	const char *trouble; /* instead of all figures: why there are none */
 	const char *message; /* NULL: none */
 	enum style style;    /* of the message */

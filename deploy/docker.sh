@@ -297,7 +297,9 @@ docker_show() {
 docker_terminal() {
 	compose exec cli tmux -u new-session -A -s sluice \
 		"sluice console; tmux kill-session -t =sluice" \; \
-		split-window -v sluice-psql \; select-pane -t 0
+		split-window -v -l 40% sluice-psql \; select-pane -t 0 \; \
+		set-option status-right "$TERMINAL_HINT" \; \
+		set-option status-right-length 60
 }
 
 # -- verbs on what runs ----------------------------------------------------------

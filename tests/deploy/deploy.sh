@@ -106,6 +106,7 @@ if command -v tmux >/dev/null; then
 		>"$work/said" 2>&1 || true
 	check_true "on a terminal: the console" has "$work/said" "load specific date"
 	check_true "and psql" has "$work/said" "sluice=>"
+	check_true "with its shortcuts" has "$work/said" ":rejects"
 fi
 
 check "RabbitMQ comes over it" "$(code_of "$run" deploy-rabbitmq --skip-tests)" 0

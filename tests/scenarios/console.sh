@@ -101,6 +101,25 @@ test_pause() {
 	claim "nothing is under way then" "lag none"
 }
 
+# Without a broker its choices load, on the screen it leaves meanwhile.
+test_direct() {
+	local today
+	open direct "SLUICE_BROKER=false '$bin/sluice' console"
+	claim "without a broker, other choices" "(2) load specific date from events"
+	today=$(q "select count(*) from meta.source")
+	type_keys 2 2020-13-01 Enter
+	claim "a day that is none is asked for again" \
+		"Invalid date format, please enter a date that is in YYYY-MM-DD"
+	type_keys 2024-03-01 Enter
+	claim "a load shows what it says" "Enter goes back to the console"
+	type_keys Enter
+	claim "and it goes back" "(3) exit"
+	check "nothing was there to load" "$(q "select count(*) from meta.source")" \
+		"$today"
+	type_keys 3
+	claim "(3) leaves" "code 0"
+}
+
 test_actions() {
 	type_keys R
 	claim "replay asks which" "replay which source"
@@ -121,7 +140,12 @@ test_actions() {
 	claim "a day is asked for" "on which day"
 	type_keys 2024-13-01 Enter
 	claim "and checked" "Invalid date format"
-	type_keys l Escape '?'
+	type_keys Escape
+	until_true gone "Invalid date"
+	type_keys 7
+	claim "a number that is none" "Invalid selection, please choose again"
+	claim "the choices are written there" "(1) drop file in raw data dir"
+	type_keys '?'
 	claim "a key helps" "drop the sample into the folder"
 	type_keys 0
 }
@@ -194,7 +218,29 @@ ends() {
 
 colours() { tm capture-pane -e -p -t "$window" | grep -c $'\x1b\\[3[0-7]m'; }
 
+# Every one of them is a statement that the reader may ask.
+test_shortcuts() {
+	local names said
+	names=$(sed -n "s/^.set \([a-z]*\) '.*;'$/:\1/p" "$top/deploy/psqlrc")
+	check "psql has shortcuts" "$(wc -l <<<"$names")" 9
+	said=$(psql_people <<<"$names" 2>&1) || true
+	check "none of them fails" "$(grep ERROR <<<"$said" || true)" ""
+	check "they are named at the start" \
+		"$(head -n 1 <<<"$said" | tr -s ' ' '\n' | grep -c ^:)" 9
+	check_has ":rejects has the latest" "$said" "| timestamp | received_at |"
+}
+
+# As the reader, with what psql reads first.
+psql_people() {
+	local url=$reader_url
+	url=${url#*://}
+	PGPASSWORD=$(sed 's/^[^:]*://; s/@.*//' <<<"$url") \
+		PSQLRC=$top/deploy/psqlrc \
+		psql "postgresql://${url%%:*}@${url#*@}"
+}
+
 scenario_begin console
+reader_url=$(setting database_url)
 cp "$top/tests/data/events_sample.json" "$work/mine.json"
 producer_start
 consumer_start
@@ -216,6 +262,8 @@ type_keys " echo le''ft" Enter
 claim "q leaves" "left"
 check "no row of it stays" "$(screen | grep -c 'PostgreSQL ok')" 0
 
+test_direct
+test_shortcuts
 ends term TERM 0
 ends int INT 0
 [[ $(file -b "$bin/sluice" 2>/dev/null) == *asan* ]] || ends segv SEGV 139
