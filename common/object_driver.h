@@ -27,10 +27,19 @@ struct object_sink {
 typedef bool object_key_each(void *context, const char *key,
 	const struct object_info *info, struct err *err);
 
+/* One thing that is put. */
+struct object_part {
+	const char *key;
+	struct object_body body;
+};
+
 struct object_driver {
 	void (*close)(void *state);
-	bool (*put)(void *state, const char *key,
-		const struct object_body *body, struct err *err);
+	void (*heed)(void *state, int stop_fd); /* NULL: waits for nobody */
+	/* Parts whose keys differ in their last part only: each whole when it
+	 * is seen, seen in this order, all durable when it returns. */
+	bool (*put)(void *state, const struct object_part *parts,
+		size_t count, struct err *err);
 	bool (*head)(void *state, const char *key, struct object_info *info,
 		struct err *err);
 	bool (*get)(void *state, const char *key,

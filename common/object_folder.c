@@ -159,38 +159,68 @@ static int create_part(int at, const char *part, struct err *err)
 	return fd;
 }
 
-static bool put_at(int at, const char *last, const struct object_body *body,
-	struct err *err)
+static bool part_name(const char *key, struct buf *out, struct err *err)
 {
-	struct buf part = { 0 };
-	int fd = -1;
-	bool ok = buf_printf(&part, err, ".%s.part", last);
+	const char *slash = strrchr(key, '/');
 
-	if (ok)
-		fd = create_part(at, part.data, err);
-	ok = fd >= 0 && write_body(fd, body, err);
+	buf_reset(out);
+	return buf_printf(out, err, ".%s.part",
+		slash == NULL ? key : slash + 1);
+}
+
+/* Its bytes are durable then, under a name that is no key. */
+static bool write_part(int at, const char *name,
+	const struct object_body *body, struct err *err)
+{
+	const int fd = create_part(at, name, err);
+	const bool ok = fd >= 0 && write_body(fd, body, err);
+
 	if (fd >= 0)
 		(void)close(fd);
-	if (ok && renameat(at, part.data, at, last) != 0)
-		ok = failed(err, "rename to", last);
-	if (!ok && fd >= 0)
-		(void)unlinkat(at, part.data, 0);
-	if (ok && fsync(at) != 0)
-		ok = err_errno(err, ERR_RETRY, "sync the folder of %s", last);
-	buf_clear(&part);
 	return ok;
 }
 
-static bool folder_put(void *state, const char *key,
-	const struct object_body *body, struct err *err)
+static const char *last_of(const char *key)
 {
-	const char *last;
+	const char *slash = strrchr(key, '/');
+
+	return slash == NULL ? key : slash + 1;
+}
+
+/* All are written before any is named: the folder is synced once. */
+static bool put_at(int at, const struct object_part *parts, size_t count,
+	struct err *err)
+{
+	struct buf name = { 0 };
+	struct err none = { 0 };
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < count; i++)
+		ok = part_name(parts[i].key, &name, err) &&
+			write_part(at, name.data, &parts[i].body, err);
+	for (size_t i = 0; ok && i < count; i++)
+		ok = part_name(parts[i].key, &name, err) &&
+			(renameat(at, name.data, at, last_of(parts[i].key)) ==
+				0 || failed(err, "rename to", parts[i].key));
+	if (ok && fsync(at) != 0)
+		ok = err_errno(err, ERR_RETRY, "sync the folder");
+	for (size_t i = 0; !ok && i < count; i++)
+		if (part_name(parts[i].key, &name, &none))
+			(void)unlinkat(at, name.data, 0);
+	buf_clear(&name);
+	return ok;
+}
+
+static bool folder_put(void *state, const struct object_part *parts,
+	size_t count, struct err *err)
+{
+	const char *key = parts[count - 1].key, *last;
 	bool ok;
 	int at;
 
 	if (!folder_of(state, key, true, &at, &last, err))
 		return false;
-	ok = put_at(at, last, body, err) || err_wrap(err, "put %s", key);
+	ok = put_at(at, parts, count, err) || err_wrap(err, "put %s", key);
 	(void)close(at);
 	return ok;
 }

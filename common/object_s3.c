@@ -61,14 +61,23 @@ static bool full_key(const struct bucket *bucket, const char *key,
 
 /* -- putting ----------------------------------------------------------------- */
 
-static bool s3_put(void *state, const char *key,
-	const struct object_body *body, struct err *err)
+static void s3_heed(void *state, int stop_fd)
+{
+	s3_stop_at(((struct bucket *)state)->s3, stop_fd);
+}
+
+static bool s3_put(void *state, const struct object_part *parts, size_t count,
+	struct err *err)
 {
 	struct bucket *bucket = state;
 	struct buf full = { 0 };
-	const bool ok = full_key(bucket, key, &full, err) &&
-		s3_upload(bucket->s3, full.data, body, err);
+	bool ok = true;
 
+	for (size_t i = 0; ok && i < count; i++) {
+		buf_reset(&full);
+		ok = full_key(bucket, parts[i].key, &full, err) &&
+			s3_upload(bucket->s3, full.data, &parts[i].body, err);
+	}
 	buf_clear(&full);
 	return ok;
 }
@@ -261,6 +270,7 @@ static bool s3_list(void *state, const char *prefix, const char *after,
 
 const struct object_driver object_s3 = {
 	.close = s3_close,
+	.heed = s3_heed,
 	.put = s3_put,
 	.head = s3_head,
 	.get = s3_get,

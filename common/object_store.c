@@ -59,6 +59,12 @@ void object_store_close(struct object_store *store)
 	free(store);
 }
 
+void object_store_heed(struct object_store *store, int stop_fd)
+{
+	if (store->driver->heed != NULL)
+		store->driver->heed(store->state, stop_fd);
+}
+
 const char *object_store_place(const struct object_store *store)
 {
 	return store->place.data;
@@ -96,59 +102,48 @@ static bool packs(const struct object_store *store, const char *name)
 		!ends_with(name, ".zstd");
 }
 
-static bool put_packed(struct object_store *store, const char *key,
-	const struct object_body *body, struct err *err)
+/* -- putting --------------------------------------------------------------- */
+
+/* The note, then the object. What the same name was put with before, packed
+ * or not, is replaced. */
+static bool put_parts(struct object_store *store, const char *name,
+	const struct object_body *body, const struct object_note *note,
+	struct err *err)
 {
+	const bool pack = packs(store, name);
+	struct buf note_key = { 0 }, key = { 0 };
+	struct object_part parts[2];
+	size_t count = 0;
+	bool ok = make_key(name, pack ? PACKED : "", &key, err);
+
+	if (ok && note != NULL) {
+		ok = make_key(name, note->suffix, &note_key, err);
+		parts[count++] = (struct object_part){ note_key.data,
+			{ .data = note->text, .len = strlen(note->text) } };
+	}
+	parts[count++] = (struct object_part){ key.data, *body };
+	ok = ok && store->driver->put(store->state, parts, count, err) &&
+		make_key(name, pack ? "" : PACKED, &key, err) &&
+		store->driver->remove(store->state, key.data, err);
+	buf_clear(&note_key);
+	buf_clear(&key);
+	return ok;
+}
+
+static bool put_all(struct object_store *store, const char *name,
+	const struct object_body *body, const struct object_note *note,
+	struct err *err)
+{
+	const bool pack = packs(store, name);
 	struct object_body packed;
 	bool ok;
 
-	if (!object_pack(body, &packed, err))
+	if (pack && !object_pack(body, &packed, err))
 		return false;
-	ok = store->driver->put(store->state, key, &packed, err);
-	(void)close(packed.fd);
-	return ok;
-}
-
-/* -- putting --------------------------------------------------------------- */
-
-static bool put_note(struct object_store *store, const char *name,
-	const struct object_note *note, struct err *err)
-{
-	struct buf key = { 0 };
-	bool ok;
-
-	if (note == NULL)
-		return true;
-	ok = make_key(name, note->suffix, &key, err) &&
-		store->driver->put(store->state, key.data,
-			&(struct object_body){ .data = note->text,
-				.len = strlen(note->text) }, err);
-	buf_clear(&key);
-	return ok;
-}
-
-/* What the same name was put with before, packed or not, is replaced. */
-static bool put_body(struct object_store *store, const char *name,
-	const struct object_body *body, struct err *err)
-{
-	const bool pack = packs(store, name);
-	struct buf key = { 0 };
-	bool ok = make_key(name, pack ? PACKED : "", &key, err);
-
-	if (ok && pack)
-		ok = put_packed(store, key.data, body, err);
-	else if (ok)
-		ok = store->driver->put(store->state, key.data, body, err);
-	ok = ok && make_key(name, pack ? "" : PACKED, &key, err) &&
-		store->driver->remove(store->state, key.data, err);
-	buf_clear(&key);
-	return ok;
-}
-
-static bool put_counted(struct object_store *store, const char *name,
-	const struct object_body *body, struct err *err)
-{
-	if (!put_body(store, name, body, err))
+	ok = put_parts(store, name, pack ? &packed : body, note, err);
+	if (pack)
+		(void)close(packed.fd);
+	if (!ok)
 		return false;
 	metrics_add(METRIC_OBJECTS, 1, "put", NULL);
 	metrics_add(METRIC_OBJECT_BYTES, (int64_t)body->len, NULL, NULL);
@@ -162,8 +157,7 @@ bool object_put(struct object_store *store, const char *name,
 	const struct object_body body = { .data = data != NULL ? data : "",
 		.len = len };
 
-	return put_note(store, name, note, err) &&
-		put_counted(store, name, &body, err);
+	return put_all(store, name, &body, note, err);
 }
 
 bool object_put_file(struct object_store *store, const char *name, int fd,
@@ -177,8 +171,7 @@ bool object_put_file(struct object_store *store, const char *name, int fd,
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_REJECT, "it is no regular file");
 	body.len = (uint64_t)st.st_size;
-	return put_note(store, name, note, err) &&
-		put_counted(store, name, &body, err);
+	return put_all(store, name, &body, note, err);
 }
 
 /* -- getting --------------------------------------------------------------- */

@@ -24,6 +24,9 @@ struct object_store;
 struct object_store *object_store_open(const struct config *config,
 	struct err *err);
 void object_store_close(struct object_store *store);
+/* From now on calls that wait for a server give up, with ERR_RETRY, soon after
+ * stop_fd is readable; it must outlive the store. */
+void object_store_heed(struct object_store *store, int stop_fd);
 /* "/var/lib/sluice/object_store" or "https://host/bucket/prefix", for people;
  * borrowed. */
 const char *object_store_place(const struct object_store *store);
@@ -36,8 +39,8 @@ struct object_note {
 #define OBJECT_HTTP ".http" /* an answer: request line, status, headers */
 #define OBJECT_FILE ".file" /* a file that was dropped: its name and times */
 
-/* Durable when it returns: the note first, then the object, so that an object
- * that is there has its note. note may be NULL. Packed when
+/* Durable when it returns; the note's name comes first, then the object's, so
+ * that an object that was put has its note. note may be NULL. Packed when
  * object_store_compress says so and the name does not end in .gz or .zstd. */
 bool object_put(struct object_store *store, const char *name,
 	const void *data, size_t len, const struct object_note *note,

@@ -29,6 +29,7 @@ struct s3 {
 	char *key;
 	struct account secret, token; /* copies */
 	bool plain;
+	int stop_fd;  /* 0: none */
 };
 
 /* What a server's code means for who reads the log. */
@@ -162,6 +163,11 @@ void s3_free(struct s3 *s3)
 	free(s3);
 }
 
+void s3_stop_at(struct s3 *s3, int stop_fd)
+{
+	s3->stop_fd = stop_fd;
+}
+
 const char *s3_base(const struct s3 *s3)
 {
 	return s3->base;
@@ -276,7 +282,7 @@ static bool send_call(struct s3 *s3, struct trying *trying,
 	struct http_header headers[4] = { { NULL, NULL } };
 	struct http_request request = { .method = call->method, .url = url,
 		.plain = s3->plain, .sign = &sign, .headers = headers,
-		.cacert = s3->cacert };
+		.cacert = s3->cacert, .stop_fd = s3->stop_fd };
 	char sha256[SHA256_TEXT] = EMPTY_SHA256;
 
 	if (call->sha256 != NULL)
@@ -374,12 +380,19 @@ static bool is_answered(const struct s3_call *call)
 	return false;
 }
 
-static bool start_again(struct s3_call *call, struct backoff *backoff,
-	struct err *err)
+/* True when somebody wants it to stop. */
+static bool pause_before(const struct s3 *s3, struct backoff *backoff)
+{
+	struct pollfd stop = { .fd = s3->stop_fd > 0 ? s3->stop_fd : -1,
+		.events = POLLIN };
+
+	return poll(&stop, 1, backoff_next_ms(backoff)) > 0;
+}
+
+static bool start_again(struct s3_call *call, struct err *err)
 {
 	uint8_t sum[SHA256_BYTES];
 
-	(void)poll(NULL, 0, backoff_next_ms(backoff));
 	return call->sink == NULL ||
 		(call->sink->again(call->sink->context, err) &&
 			(call->hash == NULL ||
@@ -402,9 +415,9 @@ bool s3_do(struct s3 *s3, struct s3_call *call, struct err *err)
 		if (came)
 			(void)complain(s3, call, &why);
 		if (why.kind != ERR_RETRY || trying.refused ||
-			attempt == S3_ATTEMPTS)
+			attempt == S3_ATTEMPTS || pause_before(s3, &backoff))
 			break;
-		if (!start_again(call, &backoff, err))
+		if (!start_again(call, err))
 			return false;
 	}
 	*err = why;

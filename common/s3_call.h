@@ -15,6 +15,8 @@ struct s3;
 
 struct s3 *s3_new(const struct config *config, struct err *err);
 void s3_free(struct s3 *s3);
+/* When it is readable, calls give up: see object_store_heed. */
+void s3_stop_at(struct s3 *s3, int stop_fd);
 /* "https://host/bucket", or with the bucket in front; borrowed. */
 const char *s3_base(const struct s3 *s3);
 
