@@ -15,19 +15,12 @@
 static bool until_told(struct api_desk *desk, struct api_endpoint *e,
 	struct err *err)
 {
-	struct http_reply *reply;
-	int64_t wait_ms;
+	struct pollfd fds[1];
 
-	while (!e->told) {
-		if (!api_desk_turn(desk, &wait_ms, err))
+	while (!e->told)
+		if (!api_desk_turn(desk, err) ||
+			(!e->told && !api_desk_wait(desk, fds, 0, err)))
 			return false;
-		if (!e->told && !http_client_wait(desk->client, (int)wait_ms,
-				NULL, 0, err))
-			return false;
-		while ((reply = http_client_take(desk->client)) != NULL)
-			if (!api_reply(desk, reply, err))
-				return false;
-	}
 	if (e->outcome.kind != ERR_NONE)
 		*err = e->outcome;
 	return e->outcome.kind == ERR_NONE;

@@ -188,9 +188,11 @@ static bool order_change(struct api_desk *desk, struct api_endpoint *e,
 {
 	struct api_row row;
 	bool ok = state_begin(desk->state, err) &&
+		(!e->intends || api_abandon(desk, e, err)) &&
 		api_state_reset(desk->state, e->name, err);
 
-	if (e->phase != API_IDLE && e->phase != API_READY)
+	if ((e->phase != API_IDLE && e->phase != API_READY) ||
+		e->steps != NULL)
 		ok = ok && err_set(err, ERR_REJECT, "a request is under way: "
 			"try again in a moment");
 	if (ok && cursor != NULL) {

@@ -129,7 +129,9 @@ bool api_desk_open(struct api_desk *desk, struct plan *plan, struct err *err)
 	if (most == 0)
 		return true;
 	desk->client = http_client_new(plan->config.raw_dir, err);
-	return desk->client != NULL && open_all(desk, err);
+	desk->clerks = api_clerks_open(&desk->plan->config, err);
+	return desk->client != NULL && desk->clerks != NULL &&
+		open_all(desk, err);
 }
 
 static void free_children(struct api_endpoint *e)
@@ -153,17 +155,34 @@ static void endpoint_clear(struct api_endpoint *e)
 	free(e->cursor);
 }
 
-void api_desk_clear(struct api_desk *desk)
+void api_desk_break(struct api_desk *desk)
 {
+	struct err none = { 0 };
+
+	api_clerks_close(desk->clerks);
+	desk->clerks = NULL;
 	http_client_free(desk->client);
 	desk->client = NULL;
-	for (size_t i = 0; i < desk->count; i++)
+	for (size_t i = 0; i < desk->host_count; i++)
+		if (desk->hosts[i].per_day > 0 && !api_put_used(desk,
+				&desk->hosts[i], false, &none))
+			return; /* some more are counted than were made */
+}
+
+void api_desk_clear(struct api_desk *desk)
+{
+	api_desk_break(desk);
+	for (size_t i = 0; i < desk->count; i++) {
+		api_steps_clear(desk, &desk->endpoints[i]);
 		endpoint_clear(&desk->endpoints[i]);
+	}
 	free(desk->endpoints);
 	free(desk->hosts);
 	desk->endpoints = NULL;
 	desk->hosts = NULL;
 	desk->count = desk->host_count = 0;
+	free(desk->dropping);
+	desk->dropping = NULL;
 	object_store_close(desk->store);
 	desk->store = NULL;
 	plan_release(desk->plan);
@@ -253,34 +272,74 @@ static bool idle_step(struct api_desk *desk, struct api_endpoint *e,
 	return true;
 }
 
-static bool serve(struct api_desk *desk, struct api_endpoint *e,
+static bool serve_one(struct api_desk *desk, struct api_endpoint *e,
 	int64_t *wake_ms, struct err *err)
 {
 	*wake_ms = API_NEVER;
 	if (e->phase == API_IDLE && !idle_step(desk, e, wake_ms, err))
 		return false;
-	return e->phase != API_READY || api_step(desk, e, wake_ms, err);
+	return e->phase != API_READY || api_serve(desk, e, wake_ms, err);
 }
 
-bool api_desk_turn(struct api_desk *desk, int64_t *wait_ms, struct err *err)
+static bool serve_all(struct api_desk *desk, int64_t *first, struct err *err)
 {
-	const int64_t now = clock_now_ms();
-	int64_t first = now + LOOK_MS;
-
-	if (!open_store(desk, err))
-		return false;
 	for (size_t i = 0; i < desk->count; i++) {
 		struct api_endpoint *e = &desk->endpoints[
 			(desk->first + i) % desk->count];
 		int64_t wake;
 
-		if (!serve(desk, e, &wake, err))
+		if (!serve_one(desk, e, &wake, err))
 			return false;
-		if (wake < first)
-			first = wake;
+		if (wake < *first)
+			*first = wake;
 	}
 	if (desk->count > 0)
 		desk->first = (desk->first + 1) % desk->count;
-	*wait_ms = first > now ? first - now : 0;
 	return true;
+}
+
+static bool take_replies(struct api_desk *desk, struct err *err)
+{
+	struct http_reply *reply;
+
+	while ((reply = http_client_take(desk->client)) != NULL)
+		if (!api_reply(desk, reply, err))
+			return false;
+	return true;
+}
+
+/* Requests go out before the disk is waited for. */
+bool api_desk_turn(struct api_desk *desk, struct err *err)
+{
+	const int64_t now = clock_now_ms();
+	int64_t write_ms = API_NEVER;
+
+	desk->wake_ms = now + LOOK_MS;
+	if (desk->count == 0)
+		return true;
+	if (!open_store(desk, err) || !take_replies(desk, err) ||
+		!api_take_work(desk, err) ||
+		!serve_all(desk, &desk->wake_ms, err) ||
+		!api_give_again(desk, err) ||
+		!http_client_wait(desk->client, 0, NULL, 0, err) ||
+		!api_write(desk, &write_ms, err))
+		return false;
+	if (write_ms < desk->wake_ms)
+		desk->wake_ms = write_ms;
+	return true;
+}
+
+bool api_desk_wait(struct api_desk *desk, struct pollfd *fds, unsigned count,
+	struct err *err)
+{
+	const int64_t left = desk->wake_ms - clock_now_ms();
+	const int wait = left > 0 ? (int)left : 0;
+
+	if (desk->client == NULL) {
+		(void)poll(fds, count, wait);
+		return true;
+	}
+	fds[count] = (struct pollfd){ .fd = api_clerks_fd(desk->clerks),
+		.events = POLLIN };
+	return http_client_wait(desk->client, wait, fds, count + 1, err);
 }

@@ -11,6 +11,9 @@
 #define OPEN_MAX 256          /* sources of endpoints that have not ended */
 #define FULL_MS INT64_C(100)  /* when to look again */
 #define AGAIN_MS INT64_C(1000)
+#define STEPS_MAX 64
+#define HELD_MAX ((size_t)32 << 20)
+#define NAME_US (INT64_C(60) * 1000000) /* no older than the answer */
 
 static int64_t now_plus(int64_t ms)
 {
@@ -25,38 +28,19 @@ static void drop_request(struct api_endpoint *e)
 	api_login_clear(&e->login);
 }
 
-/* Our own disk or state file: the answer, if it was kept, is found there. */
+/* Ours fails: a hitch waits, anything else ends the daemon. */
 static bool try_ours_again(struct api_desk *desk, struct api_endpoint *e,
-	const struct err *why)
-{
-	if (log_repeat_due_for(&desk->no_state, why->text))
-		log_err(LOG_ERROR, "poll_stalled", why);
-	e->phase = e->intends ? API_READY : API_IDLE;
-	e->adopt = e->intends;
-	e->wake_ms = now_plus(AGAIN_MS);
-	return true;
-}
-
-/* Whatever of ours fails: a hitch waits, anything else ends the daemon. */
-static bool settle(struct api_desk *desk, struct api_endpoint *e, bool ok,
 	struct err *err)
 {
-	struct err why = *err;
-
-	if (ok) {
-		(void)log_repeat_clear(&desk->no_state);
-		return true;
-	}
-	if (why.kind == ERR_STOP)
-		return false;
-	*err = (struct err){ 0 };
-	return try_ours_again(desk, e, &why);
+	e->phase = e->intends ? API_READY : API_IDLE;
+	e->wake_ms = now_plus(AGAIN_MS);
+	return api_stalled(&desk->no_state, err);
 }
 
 static bool give_up(struct api_desk *desk, struct api_endpoint *e, bool lost,
 	const struct err *why, struct err *err)
 {
-	return settle(desk, e, api_fail(desk, e, lost, why, err), err);
+	return api_fail(desk, e, lost, why, err);
 }
 
 /* The same request once more, or the end of this run's patience. */
@@ -127,11 +111,8 @@ static bool send_request(struct api_desk *desk, struct api_endpoint *e,
 	struct api_known known = { .etag = NULL };
 	struct buf address = { 0 };
 	struct api_validators validators;
-	bool ok = buf_add_str(&address, e->intent.url, err);
+	bool ok = api_address(e, &address, err);
 
-	if (ok && e->api->body != NULL)
-		ok = buf_add_char(&address, '\n', err) &&
-			api_request_body(&ask, &address, err);
 	ok = ok && api_state_known(desk->state, e->name, address.data, &known,
 		err);
 	validators = (struct api_validators){ known.etag, known.modified };
@@ -165,56 +146,79 @@ static bool send_now(struct api_desk *desk, struct api_endpoint *e,
 
 /* -- adopting ----------------------------------------------------------------------- */
 
-/* The answer of an earlier process, with what came beside it. */
-static bool find_answer(struct api_desk *desk, const struct api_endpoint *e,
-	bool *found, long *status, struct buf *headers, struct buf *body,
+/* The first request's name is in the state file, beside its address; of those
+ * that follow the kept answer has to say what it was asked with. */
+static bool look_for_it(struct api_desk *desk, struct api_endpoint *e,
 	struct err *err)
 {
-	struct buf note = { 0 };
-	struct err why = { 0 };
-	bool there = false;
-	bool ok = object_get_note(desk->store, e->intent.object, OBJECT_HTTP,
-		&note, &there, err);
+	struct api_step *step = api_step_new(e, err);
+	bool ok = step != NULL;
 
-	*found = false;
-	if (ok && there && api_note_read(note.data, status, headers, &why))
-		ok = object_get(desk->store, e->intent.object, body, found,
-			err);
-	buf_clear(&note);
-	return ok;
-}
-
-static bool adopt(struct api_desk *desk, struct api_endpoint *e,
-	bool *found, struct err *err)
-{
-	struct buf headers = { 0 }, body = { 0 };
-	struct err why = { 0 };
-	long status = 0;
-	bool ok = find_answer(desk, e, found, &status, &headers, &body, err);
-
-	e->adopt = !ok;
-	if (ok && *found) {
-		LOG(LOG_INFO, "adopted", LOG_S("endpoint", e->name),
-			LOG_S("object", e->intent.object));
-		ok = api_take_answer(desk, e, status, &headers,
-			body.data != NULL ? body.data : "", body.len, true,
-			&why);
-		if (!ok && why.kind == ERR_REJECT) { /* of no use any more */
-			*found = false;
-			ok = true;
-		} else if (!ok)
-			*err = why;
+	if (ok && e->adopt_more < api_ahead(e) - 1)
+		ok = buf_printf(&step->address, err, "%s %s", e->api->method,
+			e->intent.url);
+	if (!ok) {
+		api_step_free(desk, step);
+		return false;
 	}
-	buf_clear(&headers);
-	buf_clear(&body);
-	return ok;
+	step->work.task = API_LOOK;
+	step->work.object = e->intent.object;
+	step->work.line = step->address.data;
+	step->work.found_note = &step->note;
+	step->work.found_body = &step->found_body;
+	e->look = step;
+	e->phase = API_LOOKING;
+	return true; /* given with the next turn */
 }
 
-/* -- a step ------------------------------------------------------------------------------ */
-
-static bool is_full(const struct api_desk *desk)
+/* The answer of an earlier process, with what came beside it. */
+static bool read_found(struct api_step *step, struct err *why)
 {
-	return *desk->open >= OPEN_MAX;
+	if (!api_note_read(step->note.data, &step->status,
+		    &step->found_headers, why))
+		return false;
+	step->headers = &step->found_headers;
+	step->body = step->found_body.data != NULL ? step->found_body.data :
+		"";
+	step->len = step->found_body.len;
+	buf_reset(&step->address);
+	step->work.task = API_KEEP;
+	step->done = step->given = false;
+	return true;
+}
+
+bool api_looked(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	struct api_step *step = e->look;
+	struct err why = { 0 };
+
+	e->look = NULL;
+	e->adopt = false;
+	e->phase = API_READY;
+	if (step->work.found && read_found(step, &why) &&
+		api_take_answer(desk, step, true, &why)) {
+		LOG(LOG_INFO, "adopted", LOG_S("endpoint", e->name),
+			LOG_S("object", step->asked.object));
+		return true;
+	}
+	api_step_free(desk, step);
+	if (why.kind == ERR_NONE || why.kind == ERR_REJECT)
+		return true; /* none, or of no use any more: it is asked for */
+	*err = why;
+	e->adopt = true;
+	return try_ours_again(desk, e, err);
+}
+
+/* -- serving ------------------------------------------------------------------------------ */
+
+/* So many answers wait to be kept or loaded that no more are asked for. */
+static bool is_full(const struct api_desk *desk, const struct api_endpoint *e)
+{
+	return *desk->open >= OPEN_MAX || desk->step_count >= STEPS_MAX ||
+		desk->held >= HELD_MAX || e->step_count >= api_ahead(e) ||
+		(e->step_count > 0 && clock_wall_us() - e->intent.made_us >
+			NAME_US);
 }
 
 static bool not_sent(struct api_desk *desk, struct api_endpoint *e,
@@ -224,39 +228,44 @@ static bool not_sent(struct api_desk *desk, struct api_endpoint *e,
 
 	if (why.kind == ERR_STOP && why.exit_code != EXIT_CONFIG)
 		return false;
-	*err = (struct err){ 0 };
 	if (why.kind == ERR_RETRY)
-		return try_ours_again(desk, e, &why);
+		return try_ours_again(desk, e, err);
+	*err = (struct err){ 0 };
 	return give_up(desk, e, false, &why, err);
+}
+
+/* It is written down that it counts, before it is made. */
+static bool send_promised(struct api_desk *desk, struct api_endpoint *e,
+	struct err *err)
+{
+	return (api_host_promised(e->host, clock_wall_us()) ||
+		api_put_used(desk, e->host, true, err)) &&
+		send_now(desk, e, err);
 }
 
 /* Before the request goes out: is there an answer, is there room, is it
  * time? */
-bool api_step(struct api_desk *desk, struct api_endpoint *e, int64_t *wake_ms,
-	struct err *err)
+bool api_serve(struct api_desk *desk, struct api_endpoint *e,
+	int64_t *wake_ms, struct err *err)
 {
 	const int64_t now = clock_now_ms();
-	bool found = false;
 	int64_t wait;
 
 	*wake_ms = e->wake_ms;
 	if (now < e->wake_ms)
 		return true;
 	*wake_ms = now + FULL_MS;
-	if (desk->store == NULL || is_full(desk))
+	if (desk->store == NULL || desk->write_ms != 0 || is_full(desk, e))
 		return true;
-	if (e->adopt && !settle(desk, e, adopt(desk, e, &found, err), err))
-		return false;
-	if (found || e->adopt) {
-		*wake_ms = e->wake_ms;
-		return true;
-	}
+	*wake_ms = now;
+	if (e->adopt)
+		return look_for_it(desk, e, err);
 	wait = api_host_wait(e->host, now, clock_wall_us());
 	*wake_ms = wait < 0 ? API_NEVER : now + wait;
 	if (wait != 0)
 		return true;
 	*wake_ms = API_NEVER;
-	return send_now(desk, e, err) || not_sent(desk, e, err);
+	return send_promised(desk, e, err) || not_sent(desk, e, err);
 }
 
 /* -- what comes back ----------------------------------------------------------------------- */
@@ -336,27 +345,38 @@ static bool take_failure(struct api_desk *desk, struct api_endpoint *e,
 		return try_again(desk, e, hint, &why, err);
 	if ((reply->status == 404 || reply->status == 410) &&
 		e->intent.parent != NULL)
-		return settle(desk, e, api_skip_parent(desk, e, &why, err),
-			err);
+		return api_skip_parent(desk, e, &why, err);
 	return give_up(desk, e, lost_place(e, reply->status), &why, err);
 }
 
-/* What the server said of itself is believed; only its records may be bad. */
+/* What the server said of itself is believed; only its records may be bad. The
+ * reply goes to the step. */
 static bool take_success(struct api_desk *desk, struct api_endpoint *e,
 	struct http_reply *reply, struct err *err)
 {
+	struct api_step *step = api_step_new(e, err);
 	struct err why = { 0 };
 	bool circles;
 
-	if (api_take_answer(desk, e, reply->status, &reply->headers,
-		    reply->body, reply->len, false, &why))
+	if (step == NULL) {
+		http_reply_free(reply);
+		return false;
+	}
+	step->reply = reply;
+	step->status = reply->status;
+	step->headers = &reply->headers;
+	step->body = reply->body;
+	step->len = reply->len;
+	if (api_take_answer(desk, step, false, &why))
 		return true;
+	circles = strncmp(why.text, "round in circles", 16) == 0;
+	if (why.kind == ERR_REJECT)
+		(void)err_wrap(&why, "%s", reply->where);
+	api_step_free(desk, step);
 	if (why.kind != ERR_REJECT) {
 		*err = why;
-		return settle(desk, e, false, err);
+		return why.kind != ERR_STOP && try_ours_again(desk, e, err);
 	}
-	circles = strncmp(why.text, "round in circles", 16) == 0;
-	(void)err_wrap(&why, "%s", reply->where);
 	return circles ? give_up(desk, e, true, &why, err) :
 		try_again(desk, e, NULL, &why, err);
 }
@@ -404,20 +424,19 @@ bool api_reply(struct api_desk *desk, struct http_reply *reply,
 	const struct api_hint hint = api_hint_read(&reply->headers,
 		clock_wall_us(), e->api->limits.wait_max_ms);
 	const enum api_phase phase = e->phase;
-	bool ok = true;
+	bool ok;
 
 	api_measure_reply(e, reply);
 	api_host_hint(e->host, &hint, clock_now_ms());
 	if (api_host_done(e->host, is_well(reply), clock_now_ms()))
 		log_circuit(e->host);
-	if (phase == API_TOKEN)
-		ok = take_token(desk, e, reply, &hint, err);
-	else if (phase == API_FLYING && reply->err.kind == ERR_NONE &&
+	if (phase == API_FLYING && reply->err.kind == ERR_NONE &&
 		((reply->status >= 200 && reply->status < 300) ||
 			reply->status == 304))
-		ok = take_success(desk, e, reply, err);
-	else if (phase == API_FLYING)
-		ok = take_failure(desk, e, reply, &hint, err);
+		return take_success(desk, e, reply, err);
+	ok = phase == API_TOKEN ? take_token(desk, e, reply, &hint, err) :
+		phase != API_FLYING ||
+			take_failure(desk, e, reply, &hint, err);
 	http_reply_free(reply);
 	return ok;
 }

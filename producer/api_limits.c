@@ -308,6 +308,28 @@ void api_host_hint(struct api_host *host, const struct api_hint *hint,
 		host->quiet_ms = later(host->quiet_ms, now_ms + hint->wait_ms);
 }
 
+int64_t api_host_promise(const struct api_host *host, bool more,
+	int64_t wall_us)
+{
+	const int64_t used = wall_us / DAY_US == host->day ? host->used : 0;
+	int64_t ahead = (host->per_day - used) / 64;
+
+	if (!more || host->per_day == 0)
+		return used;
+	if (ahead > 64)
+		ahead = 64;
+	return used + (ahead < 1 ? 1 : ahead);
+}
+
+bool api_host_promised(const struct api_host *host, int64_t wall_us)
+{
+	const int64_t day = wall_us / DAY_US;
+	const int64_t used = day == host->day ? host->used : 0;
+
+	return host->per_day == 0 ||
+		(host->promised_day == day && used < host->promised);
+}
+
 int64_t api_host_left(const struct api_host *host, int64_t wall_us)
 {
 	const int64_t used = wall_us / DAY_US == host->day ? host->used : 0;

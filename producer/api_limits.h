@@ -43,6 +43,8 @@ struct api_host {
 	int64_t minute_used;
 	int64_t day;         /* days since 1970 that used is about */
 	int64_t used;
+	int64_t promised;    /* of promised_day, as the state file has it */
+	int64_t promised_day;
 	int64_t quiet_ms;    /* nothing before that: the server's wish */
 	int64_t failures;    /* in a row */
 	int64_t open_ms;     /* the circuit is open until then; 0: closed */
@@ -62,6 +64,13 @@ void api_host_take(struct api_host *host, int64_t now_ms, int64_t wall_us);
 bool api_host_done(struct api_host *host, bool well, int64_t now_ms);
 void api_host_hint(struct api_host *host, const struct api_hint *hint,
 	int64_t now_ms);
+/* What is to be written down as used before requests are made: some more than
+ * were, where there is a limit for the day; a crash costs a 64th of what is
+ * left at most. more: there is a request to be made. */
+int64_t api_host_promise(const struct api_host *host, bool more,
+	int64_t wall_us);
+/* Whether the next one is written down. */
+bool api_host_promised(const struct api_host *host, int64_t wall_us);
 /* Requests left today; -1: no limit. */
 int64_t api_host_left(const struct api_host *host, int64_t wall_us);
 

@@ -289,26 +289,50 @@ static uint64_t hash_of(const void *what, size_t len)
 	return hash;
 }
 
+/* Where a hash is, or would be: what is empty is 0. */
+static size_t slot_of(const uint64_t *seen, size_t cap, uint64_t hash)
+{
+	size_t at = (size_t)hash & (cap - 1);
+
+	while (seen[at] != 0 && seen[at] != hash)
+		at = (at + 1) & (cap - 1);
+	return at;
+}
+
+/* Kept half empty; cap is a power of two. */
+static bool make_room(struct api_ring *ring, struct err *err)
+{
+	const size_t cap = ring->cap == 0 ? 64 : ring->cap * 2;
+	uint64_t *more;
+
+	if (ring->count * 2 < ring->cap)
+		return true;
+	more = calloc(cap, sizeof(*more));
+	if (more == NULL)
+		return err_memory(err);
+	for (size_t i = 0; i < ring->cap; i++)
+		if (ring->seen[i] != 0)
+			more[slot_of(more, cap, ring->seen[i])] =
+				ring->seen[i];
+	free(ring->seen);
+	ring->seen = more;
+	ring->cap = cap;
+	return true;
+}
+
 bool api_ring_add(struct api_ring *ring, const void *what, size_t len,
 	bool *again, struct err *err)
 {
-	const uint64_t hash = hash_of(what, len);
+	const uint64_t hash = hash_of(what, len) | 1; /* never 0 */
+	size_t at;
 
 	*again = false;
-	for (size_t i = 0; i < ring->count && !*again; i++)
-		*again = ring->seen[i] == hash;
-	if (*again)
-		return true;
-	if (ring->count == ring->cap) {
-		const size_t cap = ring->cap * 2 + 64;
-		uint64_t *more = realloc(ring->seen, cap * sizeof(*more));
-
-		if (more == NULL)
-			return err_memory(err);
-		ring->seen = more;
-		ring->cap = cap;
-	}
-	ring->seen[ring->count++] = hash;
+	if (!make_room(ring, err))
+		return false;
+	at = slot_of(ring->seen, ring->cap, hash);
+	*again = ring->seen[at] == hash;
+	ring->count += *again ? 0 : 1;
+	ring->seen[at] = hash;
 	return true;
 }
 

@@ -45,7 +45,7 @@ bool api_link_next(const char *header, struct buf *out, struct err *err);
 /* Places that were asked for in one sequence: a place that comes again would
  * lead round in circles. Zeroed is empty. */
 struct api_ring {
-	uint64_t *seen;
+	uint64_t *seen; /* hashes, as a table */
 	size_t count, cap;
 };
 /* *again: it was there before; else it is from now on. */

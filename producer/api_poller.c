@@ -13,7 +13,6 @@
 
 #define FDS_MAX 8
 #define PRUNE_MS (INT64_C(3600) * 1000)
-#define DELETE_MAX 50 /* at a time: others wait meanwhile */
 #define KEEP_US (INT64_C(90) * 24 * 3600 * 1000000)
 
 struct api_poller {
@@ -90,35 +89,20 @@ static void open_control(struct api_poller *p)
 		log_err(LOG_WARN, "no_control", &why);
 }
 
-static bool wait_for_work(struct api_poller *p, int64_t wait_ms,
-	struct err *err)
+static bool wait_for_work(struct api_poller *p, struct err *err)
 {
 	struct pollfd fds[FDS_MAX] = {
 		{ .fd = p->wake_fd, .events = POLLIN } };
 	const unsigned count = 1 + api_control_fds(p->control, fds + 1,
-		FDS_MAX - 1);
+		FDS_MAX - 2);
 	uint64_t times;
 
 	pulse_idle(p->pulse);
-	if (p->desk.client == NULL)
-		(void)poll(fds, count, (int)wait_ms);
-	else if (!http_client_wait(p->desk.client, (int)wait_ms, fds, count,
-			err))
+	if (!api_desk_wait(&p->desk, fds, count, err))
 		return false;
 	if (fds[0].revents != 0 &&
 		read(p->wake_fd, &times, sizeof(times)) < 0)
 		return true;
-	return true;
-}
-
-static bool take_replies(struct api_poller *p, struct err *err)
-{
-	struct http_reply *reply;
-
-	while (p->desk.client != NULL && !p->stopping &&
-		(reply = http_client_take(p->desk.client)) != NULL)
-		if (!api_reply(&p->desk, reply, err))
-			return false;
 	return true;
 }
 
@@ -127,21 +111,9 @@ static bool take_replies(struct api_poller *p, struct err *err)
 static bool delete_objects(struct api_desk *desk, struct err *err)
 {
 	const int64_t keep = desk->plan->config.object_store_keep_secs;
-	const int64_t before_us = clock_wall_us() - keep * 1000000;
-	bool ok = keep > 0 && desk->store != NULL;
 
-	for (int i = 0; ok && i < DELETE_MAX; i++) {
-		char *object;
-
-		ok = api_state_next_object(desk->state, before_us, &object,
-			err);
-		if (ok && object == NULL)
-			return true;
-		ok = ok && object_delete(desk->store, object, err) &&
-			api_state_drop_object(desk->state, object, err);
-		free(object);
-	}
-	return ok || err->kind == ERR_NONE;
+	desk->drop_before_us = clock_wall_us() - keep * 1000000;
+	return keep == 0 || desk->store == NULL || api_drop_next(desk, err);
 }
 
 static int64_t prune_ms(const struct api_desk *desk)
@@ -163,10 +135,19 @@ static void prune(struct api_poller *p)
 		log_err(LOG_WARN, "prune_failed", &why);
 }
 
+/* How things stand is shown soon after they have changed. */
+static void measure(struct api_desk *desk)
+{
+	const int64_t now = clock_now_ms();
+	int64_t wait_ms = desk->wake_ms - now;
+
+	api_measure(desk, &wait_ms);
+	if (now + wait_ms < desk->wake_ms)
+		desk->wake_ms = now + wait_ms;
+}
+
 static bool run(struct api_poller *p, struct err *err)
 {
-	int64_t wait_ms;
-
 	while (!p->stopping) {
 		pulse_busy(p->pulse, "answers of HTTP servers");
 		pulse_step(p->pulse);
@@ -176,11 +157,11 @@ static bool run(struct api_poller *p, struct err *err)
 		if (p->desk.count > 0)
 			prune(p);
 		if (!api_control_serve(p->control, &p->desk, err) ||
-			!api_desk_turn(&p->desk, &wait_ms, err))
+			!api_desk_turn(&p->desk, err))
 			return false;
-		api_measure(&p->desk, &wait_ms);
+		measure(&p->desk);
 		api_control_answer(p->control);
-		if (!wait_for_work(p, wait_ms, err) || !take_replies(p, err))
+		if (!wait_for_work(p, err))
 			return false;
 	}
 	return true;
@@ -189,9 +170,11 @@ static bool run(struct api_poller *p, struct err *err)
 static void *poller_main(void *arg)
 {
 	struct api_poller *p = arg;
+	const bool ok = run(p, &p->err);
 	const uint64_t one = 1;
 
-	if (run(p, &p->err))
+	api_desk_break(&p->desk);
+	if (ok)
 		return NULL;
 	if (write(p->died_fd, &one, sizeof(one)) < 0)
 		log_err(LOG_ERROR, "poller", &p->err);

@@ -1,7 +1,6 @@
 /* api_spool.c - the records of an answer become a claimed source. */
 #include "producer/api_spool.h"
 
-#include "common/clock.h"
 #include "common/place.h"
 
 #include <errno.h>
@@ -59,7 +58,8 @@ static bool put_file(int root, const void *data, size_t len,
 }
 
 static struct source *describe(const struct claim_rules *rules,
-	const struct uuid *drop, const char *name, struct err *err)
+	const struct uuid *drop, const char *name, int64_t claimed_us,
+	struct err *err)
 {
 	struct buf whole = { 0 };
 	struct source *source = NULL;
@@ -73,16 +73,16 @@ static struct source *describe(const struct claim_rules *rules,
 	source->limits = rules->limits;
 	source->limits.records[0] = '\0'; /* they are cut out already */
 	source->reader_version = READER_VERSION;
-	source->claimed_us = clock_wall_us();
+	source->claimed_us = claimed_us;
 	source->drop = *drop;
 	return source;
 }
 
 struct source *api_spool(const char *raw_dir, const struct claim_rules *rules,
-	const struct uuid *drop, const char *name, const void *data,
-	size_t len, struct err *err)
+	const struct uuid *drop, const char *name, int64_t claimed_us,
+	const void *data, size_t len, struct err *err)
 {
-	struct source *source = describe(rules, drop, name, err);
+	struct source *source = describe(rules, drop, name, claimed_us, err);
 	int root = -1;
 
 	if (source == NULL)

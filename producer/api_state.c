@@ -81,6 +81,17 @@ void api_intent_clear(struct api_intent *intent)
 	*intent = (struct api_intent){ .object = NULL };
 }
 
+bool api_intent_follow(struct uuid *drop, struct err *err)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	if (!sha256_once(drop->bytes, sizeof(drop->bytes), digest, err))
+		return false;
+	*drop = uuid_from_digest(digest);
+	drop->bytes[6] = (uint8_t)((drop->bytes[6] & 0x0f) | 0x40);
+	return true; /* as the first one: version 8 is for messages */
+}
+
 void api_known_clear(struct api_known *known)
 {
 	free(known->etag);
@@ -200,6 +211,14 @@ bool api_state_put_row(struct state *state, const char *endpoint,
 		row->requests, row->unchanged, row->records, row->errors), err);
 }
 
+bool api_state_put_next(struct state *state, const char *endpoint,
+	int64_t next_us, struct err *err)
+{
+	return done(prepare(state, err,
+		"update api_endpoint set next_us = ? where endpoint = ?",
+		"is", next_us, endpoint), err);
+}
+
 /* -- intents --------------------------------------------------------------------- */
 
 static bool take_intent(struct sqlite_stmt *stmt, struct api_intent *intent,
@@ -254,13 +273,41 @@ bool api_state_put_intent(struct state *state, const char *endpoint,
 		intent->place.url, intent->place.token, intent->made_us), err);
 }
 
+/* The drop, or one of those that follow it. */
+static bool leads_to(struct uuid at, const struct uuid *drop, bool *found,
+	struct err *err)
+{
+	bool ok = true;
+
+	*found = uuid_equal(&at, drop);
+	for (int i = 1; ok && !*found && i < API_AHEAD; i++) {
+		ok = api_intent_follow(&at, err);
+		*found = ok && uuid_equal(&at, drop);
+	}
+	return ok;
+}
+
 bool api_state_intends(struct state *state, const char *drop, bool *found,
 	struct err *err)
 {
 	struct sqlite_stmt *stmt = prepare(state, err,
-		"select 1 from api_intent where drop_id = ?", "s", drop);
+		"select drop_id from api_intent", "");
+	struct uuid wanted, at;
+	bool row, ok = one(stmt, &row, err);
 
-	return one(stmt, found, err) && end(stmt, *found, err);
+	*found = false;
+	if (!uuid_parse(drop, strlen(drop), &wanted))
+		wanted = (struct uuid){ .bytes = { 0 } };
+	while (ok && row) {
+		const char *text = sqlite_text(stmt, 0);
+		bool this = false;
+
+		if (text != NULL && uuid_parse(text, strlen(text), &at))
+			ok = leads_to(at, &wanted, &this, err);
+		*found = *found || this;
+		ok = ok && sqlite_step_row(stmt, &row, err);
+	}
+	return ok;
 }
 
 /* -- addresses --------------------------------------------------------------------- */
@@ -329,11 +376,13 @@ bool api_state_add_parent(struct state *state, const char *endpoint,
 }
 
 bool api_state_next_parent(struct state *state, const char *endpoint,
-	int64_t run, char **parent, char **cursor, struct err *err)
+	int64_t run, const char *after, char **parent, char **cursor,
+	struct err *err)
 {
 	struct sqlite_stmt *stmt = prepare(state, err,
 		"select parent, cursor from api_parent where endpoint = ?"
-		" and run < ? order by parent limit 1", "si", endpoint, run);
+		" and run < ? and parent > ? order by parent limit 1", "sis",
+		endpoint, run, after);
 	bool found;
 
 	*parent = *cursor = NULL;

@@ -19,7 +19,9 @@ struct api_row {
 };
 void api_row_clear(struct api_row *row);
 
-/* One request: written before it is made. */
+/* One request: written before it is made. The drop ids of the requests that
+ * follow it come from its own (api_intent_follow), and the time in their
+ * objects' names is the same: who has read it knows theirs. */
 struct api_intent {
 	struct uuid drop;
 	char *object;      /* its name in the object store */
@@ -29,6 +31,8 @@ struct api_intent {
 	int64_t made_us;
 };
 void api_intent_clear(struct api_intent *intent);
+/* The drop id after that one. */
+bool api_intent_follow(struct uuid *drop, struct err *err) MUST_CHECK;
 
 /* What is known of an address (with its body, when it has one). */
 struct api_known {
@@ -46,13 +50,18 @@ bool api_state_row(struct state *state, const char *endpoint,
 	struct api_row *row, struct err *err) MUST_CHECK;
 bool api_state_put_row(struct state *state, const char *endpoint,
 	const struct api_row *row, struct err *err) MUST_CHECK;
+/* When it is to run next, of one that has a row. */
+bool api_state_put_next(struct state *state, const char *endpoint,
+	int64_t next_us, struct err *err) MUST_CHECK;
 /* *found false: none. */
 bool api_state_intent(struct state *state, const char *endpoint, bool *found,
 	struct api_intent *intent, struct err *err) MUST_CHECK;
 /* Replaces the endpoint's; NULL removes it. */
 bool api_state_put_intent(struct state *state, const char *endpoint,
 	const struct api_intent *intent, struct err *err) MUST_CHECK;
-/* Whether a request under way will have that drop id. */
+/* Whether a request under way, or one of those that follow it before the next
+ * is written, has that drop id. */
+#define API_AHEAD 32
 bool api_state_intends(struct state *state, const char *drop, bool *found,
 	struct err *err) MUST_CHECK;
 bool api_state_known(struct state *state, const char *endpoint,
@@ -65,9 +74,11 @@ bool api_state_put_known(struct state *state, const char *endpoint,
 /* Parents: what a child is asked with, each once. */
 bool api_state_add_parent(struct state *state, const char *endpoint,
 	const char *parent, struct err *err) MUST_CHECK;
-/* The next that run has not seen; *parent NULL: none. *cursor its own. */
+/* The next behind `after` that run has not seen ("": of all); *parent NULL:
+ * none. *cursor its own. */
 bool api_state_next_parent(struct state *state, const char *endpoint,
-	int64_t run, char **parent, char **cursor, struct err *err) MUST_CHECK;
+	int64_t run, const char *after, char **parent, char **cursor,
+	struct err *err) MUST_CHECK;
 bool api_state_parent_done(struct state *state, const char *endpoint,
 	const char *parent, int64_t run, const char *cursor, struct err *err)
 	MUST_CHECK;

@@ -64,6 +64,9 @@ pipeline() {
 		'cursor: { field: /name }'
 	endpoint moved "$api_url" /gen/nowhere 'query: { total: 4 }'
 	endpoint empty "$api_url" /gen/link 'query: { total: 0 }'
+	endpoint slow "$api_url" /gen/next 'records: /records' |
+		sed 's/timeout: 2 s.*slow_time: 1 s/timeout: 100 s, slow_time: 100 s/
+			s/longest_wait: 1 s/longest_wait: 100 s/'
 	for name in good expired self-signed wrong-host; do
 		endpoint "${name/-/_}" "https://127.0.0.1:$(api_port $name)" \
 			/gen/link 'query: { total: 3 }' \
@@ -190,6 +193,50 @@ check "that nothing is asked of the host for a while was said" \
 check "the producer has seen it all" "$(kill -0 "$pid" && echo lives)" lives
 check "the log was not flooded" \
 	"$([ "$(wc -l <"$work/producer.log")" -lt 150 ] && echo fine || wc -l <"$work/producer.log")" fine
+
+# -- asked to end in the middle of it
+# ends CLAIM: within a deadline that is far below what it would wait for
+ends() {
+	local end=$((SECONDS + 30)) code=0
+	kill -TERM "$producer_pid"
+	while kill -0 "$producer_pid" 2>/dev/null && [ "$SECONDS" -lt "$end" ]; do
+		sleep 0.05
+	done
+	kill -0 "$producer_pid" 2>/dev/null && code=waits || wait "$producer_pid" || code=$?
+	check "it ends $1" "$code" 0
+	kill_daemon "$producer_pid" KILL
+	producer_pid=''
+}
+asked() { # TARGET
+	[ "$(api_count "$1")" -gt 0 ]
+}
+begin_slow() { # RULE: a run of an endpoint that nobody waits for
+	api_reset
+	api_rules "$1"
+	producer_start
+	until_true test -S "$work/state/producer.db.control"
+	"$bin/sluice" api run bad.slow >>"$work/slow.log" 2>&1 &
+}
+producer_stop
+begin_slow '/gen/next latency=100000'
+until_true asked /gen/next
+ends "while an answer does not come"
+begin_slow '/gen/next status=429 retry-after=100'
+until_true asked /gen/next
+ends "while a server wants to be left alone"
+export SLUICE_OBJECT_STORE=s3 SLUICE_S3_ENDPOINT=$api_url SLUICE_S3_BUCKET=away \
+	AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=word
+begin_slow '/away latency=100000'
+until_true asked /away
+"$bin/sluice" api run bad.good >>"$work/slow.log" 2>&1 &
+check "a bucket that does not answer holds up no request" "$(
+	until_true asked '/gen/link?total=3' && echo yes)" yes
+ends "while a bucket does not answer"
+unset SLUICE_OBJECT_STORE SLUICE_S3_ENDPOINT SLUICE_S3_BUCKET AWS_ACCESS_KEY_ID \
+	AWS_SECRET_ACCESS_KEY
+api_reset
+producer_start
+until_true test -S "$work/state/producer.db.control"
 
 # -- kept long enough
 answers() { # NAME

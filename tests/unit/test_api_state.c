@@ -171,6 +171,30 @@ static void intents_come_back(void)
 	teardown();
 }
 
+/* Requests go out before the ones that they follow are written. */
+static void requests_that_follow_are_known(void)
+{
+	struct api_intent intent = intent_of(3);
+	const struct api_intent other = intent_of(4);
+	struct uuid drop = intent.drop;
+	char text[UUID_TEXT];
+	bool found;
+
+	setup();
+	CU_ASSERT_TRUE(api_state_put_intent(state, "a.c", &other, &err));
+	CU_ASSERT_TRUE(api_state_put_intent(state, "a.b", &intent, &err));
+	for (int i = 1; i <= API_AHEAD; i++) {
+		CU_ASSERT_TRUE(api_intent_follow(&drop, &err));
+		CU_ASSERT_EQUAL(drop.bytes[6] & 0xf0, 0x40); /* a drop's */
+		uuid_format(&drop, text);
+		CU_ASSERT_TRUE(api_state_intends(state, text, &found, &err));
+		CU_ASSERT_EQUAL(found, i < API_AHEAD);
+	}
+	check_intends(3, true);
+	check_intends(4, true);
+	teardown();
+}
+
 /* -- addresses ----------------------------------------------------------------- */
 
 static void check_known(const char *endpoint, const char *address,
@@ -226,10 +250,21 @@ static void check_next(int64_t run, const char *want, const char *with)
 {
 	char *parent, *own;
 
-	CU_ASSERT_TRUE(api_state_next_parent(state, "a.b", run, &parent, &own,
-		&err));
+	CU_ASSERT_TRUE(api_state_next_parent(state, "a.b", run, "", &parent,
+		&own, &err));
 	check_text(parent, want);
 	check_text(own, with);
+	free(parent);
+	free(own);
+}
+
+static void check_behind(const char *after, const char *want)
+{
+	char *parent, *own;
+
+	CU_ASSERT_TRUE(api_state_next_parent(state, "a.b", 1, after, &parent,
+		&own, &err));
+	check_text(parent, want);
 	free(parent);
 	free(own);
 }
@@ -247,6 +282,8 @@ static void each_parent_is_asked_once_a_run(void)
 	}
 	check_next(1, "id=1", NULL);
 	check_next(1, "id=1", NULL); /* until it is done */
+	check_behind("id=1", "id=2");
+	check_behind("id=2", NULL);
 	CU_ASSERT_TRUE(api_state_parent_done(state, "a.b", "id=1", 1, cursor,
 		&err));
 	reopen();
@@ -352,6 +389,7 @@ static void a_reset_forgets_all_but_the_counters(void)
 CU_TestInfo api_state_tests[] = {
 	{ "rows come back", rows_come_back },
 	{ "intents come back", intents_come_back },
+	{ "requests that follow are known", requests_that_follow_are_known },
 	{ "addresses are remembered for a while",
 		addresses_are_remembered_for_a_while },
 	{ "each parent is asked once a run", each_parent_is_asked_once_a_run },
