@@ -13,6 +13,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$ROOT/deploy/deploy.sh"
 # shellcheck source=deploy/demo.sh
 . "$ROOT/deploy/demo.sh"
+# shellcheck source=deploy/images.sh
+. "$ROOT/deploy/images.sh"
 # shellcheck source=deploy/docker.sh
 . "$ROOT/deploy/docker.sh"
 # shellcheck source=deploy/backup.sh
@@ -238,6 +240,13 @@ on_site() { # VERB ARGS...
 	fi
 }
 
+# Unasked it never is in containers.
+docker_demo_api() {
+	[ "$UNASKED" = no ] ||
+		{ WAY=native; verb_demo_api; return; }
+	die $EX_SERVER "demo-api needs --native: its server plays the APIs on this machine's loopback, which containers do not reach; where containers are deployed, try it in another clone"
+}
+
 verb_drop() {
 	verb_sluice drop "$@"
 }
@@ -277,8 +286,7 @@ main() {
 	psql | sluice) on_site "$verb" "$@" ;;
 	demo-api)
 		options "" "$@"
-		choose_way native
-		verb_demo_api
+		on_site demo_api
 		;;
 	logs)
 		options "" "$@"

@@ -7,8 +7,12 @@ as_superuser() { # PROGRAM ARGS...
 	local program=$1 bin
 	shift
 	if [ "$WAY" = docker ]; then
-		compose exec -T postgres "/usr/lib/postgresql/15/bin/$program" \
-			-h /run/postgresql -U postgres "$@"
+		if [ "$(env_value SLUICE_POSTGRES_IMAGE)" = "$(image_name postgres)" ]; then
+			compose exec -T postgres "/usr/lib/postgresql/15/bin/$program" \
+				-h /run/postgresql -U postgres "$@"
+		else # official.yaml makes the owner its superuser
+			compose exec -T postgres "$program" -U sluice_owner "$@"
+		fi
 		return
 	fi
 	for bin in /usr/lib/postgresql/*/bin; do :; done

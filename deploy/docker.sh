@@ -1,12 +1,11 @@
 # shellcheck shell=bash
-# docker.sh - the verbs of run.sh on containers: images built here from Debian's
-# packages, servers and daemons each in one, data in volumes, see docker/.
+# docker.sh - the verbs of run.sh on containers: servers and daemons each in one
+# of its own, data in volumes, see docker/ and images.sh.
 #
 # var/docker.env holds what compose.yaml asks for; it exists while something is
 # deployed in containers. Lines below its last comment are the reader's own.
 
 DOCKER_SECRETS=(owner loader reader admin producer consumer foreign tap)
-DOCKER_IMAGES=(producer consumer cli postgres rabbitmq)
 OWN_LINES='# Own settings go below this line; they are kept.'
 
 # -- the engine ------------------------------------------------------------------
@@ -16,19 +15,23 @@ engine_answers() {
 }
 
 # Sets COMPOSE: the plugin, or the program that Debian 12 has.
-find_compose() {
+compose_there() {
 	if timeout 20 docker compose version >/dev/null 2>&1; then
 		COMPOSE=(docker compose)
 	elif command -v docker-compose >/dev/null; then
 		COMPOSE=(docker-compose)
 	else
-		die "$EX_SERVER" "no compose: install docker-compose, or its plugin, or use --native"
+		return 1
 	fi
 }
 
 need_engine() {
 	engine_answers || die "$EX_SERVER" "$(why_no_engine)"
-	find_compose
+	compose_there || die "$EX_SERVER" "$(why_no_compose)"
+}
+
+why_no_compose() {
+	say "no compose: install docker-compose, or its plugin, or use --native"
 }
 
 why_no_engine() {
@@ -38,12 +41,13 @@ why_no_engine() {
 	said=$(timeout 20 docker version 2>&1 >/dev/null | tail -n 1)
 	case $said in
 	*'permission denied'*)
-		say "no permission for the Docker engine: call this as root, or add $(id -un) to the group docker" ;;
-	*) say "no Docker engine answers ($said): start it, or use --native" ;;
+		say "no permission for the Docker engine: call this as root, add $(id -un) to the group docker, or use --native" ;;
+	*) say "no Docker engine answers (${said:-it took longer than 20 s}): start it, or use --native" ;;
 	esac
 }
 
 # Which of the two ways: what was asked for, what is deployed, what is there.
+# UNASKED: nobody said which, so that it may still be the other.
 choose_way() {
 	local wanted=$1 there=
 	place_find
@@ -52,10 +56,10 @@ choose_way() {
 	if [ -n "$wanted" ] && [ -n "$there" ] && [ "$wanted" != "$there" ]; then
 		die "$EX_CONFIG" "deployed here: --$there; ./run.sh destroy-rabbitmq --$there first"
 	fi
-	WAY=${wanted:-$there}
+	WAY=${wanted:-$there} UNASKED=no
 	if [ -z "$WAY" ]; then
-		WAY=native
-		! engine_answers || WAY=docker
+		UNASKED=yes WAY=native
+		! engine_answers || ! compose_there || WAY=docker
 	fi
 	[ "$WAY" = native ] || need_engine
 }
@@ -75,8 +79,8 @@ compose() {
 
 # True when a server's image is not one of ours.
 other_images() {
-	[ "$(env_value SLUICE_POSTGRES_IMAGE)" != "$(project_name)-postgres" ] ||
-		[ "$(env_value SLUICE_RABBITMQ_IMAGE)" != "$(project_name)-rabbitmq" ]
+	[ "$(env_value SLUICE_POSTGRES_IMAGE)" != "$(image_name postgres)" ] ||
+		[ "$(env_value SLUICE_RABBITMQ_IMAGE)" != "$(image_name rabbitmq)" ]
 }
 
 docker_secrets() {
@@ -87,7 +91,7 @@ docker_secrets() {
 			od -An -N24 -tx1 /dev/urandom | tr -d ' \n' |
 			write_file 0600 "$VAR/secrets/$name"
 	done
-	# for an image that is not ours
+	# for an image of somebody else's
 	printf 'default_user = sluice_admin\ndefault_pass = %s\n' \
 		"$(as_user cat -- "$VAR/secrets/admin")" |
 		write_file 0600 "$VAR/secrets/rabbitmq.conf"
@@ -119,21 +123,29 @@ has_broker() {
 	if [ "$BROKER" = yes ]; then echo true; else echo false; fi
 }
 
+# What a daemon is told besides: it is made anew when this changes.
+told_besides() {
+	cat -- "$VAR/environment" "$VAR/sluice.yaml" | sha256sum | cut -c 1-16
+}
+
 docker_settings() {
-	local own database broker api
+	local own database broker api serve
 	own=$(sed "1,/^$OWN_LINES\$/d" "$VAR/docker.env" 2>/dev/null || true)
 	database=$(env_port SLUICE_DATABASE_PORT)
 	broker=$(env_port SLUICE_BROKER_PORT "$database")
 	api=$(env_port SLUICE_API_PORT "$database" "$broker")
+	serve=$(env_port SLUICE_SERVE_PORT "$database" "$broker" "$api")
 	{
 		printf '# Written by deploy/docker.sh at each deployment.\n'
 		env_line COMPOSE_PROJECT_NAME "$(project_name)"
-		env_line SLUICE_POSTGRES_IMAGE "$(project_name)-postgres"
-		env_line SLUICE_RABBITMQ_IMAGE "$(project_name)-rabbitmq"
+		env_line SLUICE_POSTGRES_IMAGE "$(image_name postgres)"
+		env_line SLUICE_RABBITMQ_IMAGE "$(image_name rabbitmq)"
 		env_line SLUICE_UID "$(id -u "$RUN_USER")"
 		env_line SLUICE_GID "$(id -g "$RUN_USER")"
 		env_line SLUICE_BROKER "$(has_broker)"
 		env_line SLUICE_HOME "$ROOT"
+		env_line SLUICE_VAR "$VAR"
+		env_line SLUICE_TOLD "$(told_besides)"
 		env_line SLUICE_DATA "$RAW"
 		env_line SLUICE_OUTPUT "$OUT"
 		env_line SLUICE_OBJECTS "$OBJECTS"
@@ -141,71 +153,39 @@ docker_settings() {
 		env_line SLUICE_DATABASE_PORT "$database"
 		env_line SLUICE_BROKER_PORT "$broker"
 		env_line SLUICE_API_PORT "$api"
+		env_line SLUICE_SERVE_PORT "$serve"
 		printf '%s\n' "$OWN_LINES"
 		[ -z "$own" ] || printf '%s\n' "$own"
 	} | write_file 0644 "$VAR/docker.env"
 }
 
-# -- images ----------------------------------------------------------------------
-
-image_there() {
-	docker image inspect "$1" >/dev/null 2>&1
-}
-
-# Sets BASE: Debian's image, or one that is made here of Debian's packages.
-find_base() {
-	BASE=debian:bookworm-slim
-	image_there "$BASE" && return
-	say "base image: $BASE is not here, asking the registry"
-	timeout 300 docker pull -q "$BASE" >/dev/null 2>&1 && return
-	BASE=$(project_name)-base
-	image_there "$BASE" && return
-	say "base image: cannot be pulled, made here with debootstrap"
-	[ "$(id -u)" = 0 ] || SUDO=(sudo)
-	command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] ||
-		"${SUDO[@]}" apt-get -qq install -y debootstrap >/dev/null ||
-		die "$EX_SERVER" "debootstrap cannot be installed"
-	"${SUDO[@]}" env "PATH=$PATH:/usr/sbin" ${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} \
-		"$ROOT/docker/base.sh" "$BASE" ||
-		die "$EX_SERVER" "debootstrap fails: is Debian's archive reachable?"
-}
-
-build_image() { # TARGET
-	local said
-	say "  $1"
-	said=$(docker build -f "$ROOT/docker/Dockerfile" --target "$1" \
-		-t "$(project_name)-$1" --label "sluice.project=$(project_name)" \
-		--build-arg "BASE=$BASE" \
-		--build-arg "SLUICE_UID=$(id -u "$RUN_USER")" \
-		--build-arg "SLUICE_GID=$(id -g "$RUN_USER")" "$ROOT" 2>&1) && return
-	printf '%s\n' "$said" | tail -n 30 >&2
-	die 1 "the image $1 cannot be built"
-}
-
-# Clients of today build with a plugin, or not at all without being told.
-build_images() {
-	local image
-	docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
-	say "images: building what changed"
-	find_base
-	[ "$SKIP_TESTS" = yes ] || build_image checked
-	for image in builder "${DOCKER_IMAGES[@]}"; do
-		build_image "$image"
-	done
-	docker image prune -f --filter "label=sluice.project=$(project_name)" >/dev/null
+# The reader's own files, which containers see: made empty, never written again.
+docker_own_files() {
+	make_folder 0700 "$VAR/notify"
+	[ -e "$VAR/environment" ] || : | write_file 0600 "$VAR/environment"
+	[ -e "$VAR/sluice.yaml" ] ||
+		printf '# Settings for producer, consumer and cli (docs/CONFIG.md); those of\n# docker/compose.yaml win. Taken up at the next deployment.\n%s\n' \
+			"$OWN_LINES" | write_file 0644 "$VAR/sluice.yaml"
 }
 
 # -- deploy ----------------------------------------------------------------------
 
 docker_deploy() {
 	local ran=no
+	[ "$UNASKED" = no ] || images_or_native
+	if [ "$WAY" = native ]; then
+		verb_deploy
+		return
+	fi
 	choose_user "$VAR"
 	place_make
-	[ ! -e "$VAR/docker.env" ] || ! service_healthy cli || ran=yes
+	[ "$UNASKED" = yes ] || build_images
+	[ ! -e "$VAR/docker.env" ] || ! cli_works || ran=yes
 	docker_secrets
+	docker_own_files
 	docker_settings
 	rm -f -- "$VAR/docker.down"
-	build_images
+	need_ports
 	say "containers: starting what does not run"
 	docker_up || docker_give_up "$ran"
 	[ "$BROKER" = no ] || docker_reload_changed
@@ -213,51 +193,125 @@ docker_deploy() {
 	docker_show
 }
 
-# Up means that every health check says so.
-docker_up() {
-	if [ "$BROKER" = yes ]; then
-		compose_says up -d && all_healthy postgres rabbitmq producer consumer cli
-	else
-		compose_says rm -sf rabbitmq producer consumer &&
-			compose_says up -d --no-deps postgres && all_healthy postgres &&
-			compose_says run --rm --no-deps -T apply &&
-			compose_says up -d --no-deps cli && all_healthy cli
-	fi
+# Nobody asked for containers: where their images cannot be made, it goes
+# without.
+images_or_native() {
+	local code
+	say "a Docker engine answers: in containers (--native: without)"
+	set +e
+	(
+		set -e
+		choose_user "$VAR"
+		place_make
+		build_images
+	)
+	code=$?
+	set -e
+	[ "$code" != 0 ] || return 0
+	[ "$code" -lt 128 ] || exit "$code" # it was interrupted
+	remove_images
+	say "containers cannot be made here, see above: going on without, as --native does"
+	WAY=native
 }
 
-# Its words only when it fails.
+# Ports that stay may have been taken meanwhile.
+need_ports() {
+	local name port names=(SLUICE_DATABASE_PORT SLUICE_SERVE_PORT)
+	[ "$BROKER" = no ] || names+=(SLUICE_BROKER_PORT SLUICE_API_PORT)
+	for name in "${names[@]}"; do
+		port=$(env_value "$name")
+		! port_taken "$port" || publishes "$port" ||
+			die "$EX_SERVER" "port $port is taken by another program: choose another, a line $name=... at the end of $VAR/docker.env"
+	done
+}
+
+publishes() { # PORT
+	of_project ps --format '{{.Ports}}' | grep -q ":$1->"
+}
+
+# What the engine has of this deployment, whatever compose knows of it.
+of_project() { # COMMAND ARGS...
+	docker "$@" --filter "label=com.docker.compose.project=$(project_name)"
+}
+
+# Up means that every health check says so. The servers first: one that does
+# not come up is named.
+docker_up() {
+	local servers=(postgres) daemons=() scale=()
+	if [ "$BROKER" = yes ]; then
+		servers+=(rabbitmq) daemons=(producer consumer)
+		scale=(--scale "consumer=$(consumers_now)")
+	else
+		compose_says rm -sf rabbitmq producer consumer || return
+	fi
+	compose_says up -d --no-deps "${servers[@]}" &&
+		all_healthy "${servers[@]}" &&
+		compose_says run --rm --no-deps -T apply || return
+	compose_says up -d --no-deps "${scale[@]}" "${daemons[@]}" cli &&
+		all_healthy "${daemons[@]}" && wait_for 60 cli_works
+}
+
+# As many as were asked for by scale, else one.
+consumers_now() {
+	local count
+	count=$(of_project ps -q \
+		--filter label=com.docker.compose.service=consumer | wc -l)
+	printf '%s\n' $((count > 0 ? count : 1))
+}
+
+cli_works() {
+	in_cli sluice config check >/dev/null 2>&1 </dev/null
+}
+
+# Its words only when it fails; SAID keeps them.
 compose_says() {
-	local said
-	said=$(compose "$@" 2>&1 </dev/null) && return
-	printf '%s\n' "$said" | tail -n 15 >&2
+	SAID=$(compose "$@" 2>&1 </dev/null) && return
+	printf '%s\n' "$SAID" | tail -n 15 >&2
 	return 1
 }
 
 all_healthy() { # SERVICE...
 	local service
 	for service in "$@"; do
-		wait_for 120 service_healthy "$service" || {
-			warn "$service does not become healthy"
-			return 1
-		}
+		wait_for 180 service_settled "$service" || true
+		service_healthy "$service" && continue
+		SAID="$service does not become healthy"
+		warn "$SAID:"
+		compose logs --no-color --tail 8 "$service" >&2 || true
+		return 1
 	done
+}
+
+# Healthy, or started again and again.
+service_settled() { # SERVICE
+	service_healthy "$1" || [ "$(service_says "$1" '{{.RestartCount}}')" -ge 4 ]
+}
+
+service_says() { # SERVICE FORMAT
+	local ids
+	mapfile -t ids < <(of_project ps -aq \
+		--filter "label=com.docker.compose.service=$1")
+	if [ ${#ids[@]} = 0 ]; then
+		echo 0
+		return
+	fi
+	docker inspect -f "$2" "${ids[@]}" 2>/dev/null | sort -rn | head -n 1
 }
 
 service_healthy() { # SERVICE
 	local ids
-	ids=$(compose ps -q "$1" 2>/dev/null)
-	[ -n "$ids" ] || return 1
-	# shellcheck disable=SC2086 # ids have no blanks
-	! docker inspect -f '{{.State.Health.Status}}' $ids | grep -qv '^healthy$'
+	mapfile -t ids < <(of_project ps -q \
+		--filter "label=com.docker.compose.service=$1")
+	[ ${#ids[@]} -gt 0 ] || return 1
+	! docker inspect -f '{{.State.Health.Status}}' "${ids[@]}" 2>/dev/null |
+		grep -qv '^healthy$'
 }
 
 # Nothing is left half-running; what ran before goes on.
 docker_give_up() { # RAN BEFORE
-	compose logs --tail 8 apply postgres rabbitmq producer consumer >&2 || true
-	if [ "$1" = no ]; then
-		compose down --remove-orphans >/dev/null 2>&1 || true
-	fi
-	die "$EX_SERVER" "the containers do not come up, see above; when the passwords in $VAR/secrets are new and the volumes old: ./run.sh destroy-rabbitmq"
+	engine_remedy "$SAID"
+	[ "$1" = yes ] || stop_containers
+	die "$EX_SERVER" "the containers do not come up${REMEDY:+: $REMEDY}; see above. Memory is set in $VAR/docker.env; data nobody needs go with ./run.sh destroy-rabbitmq; --native does without containers"
 }
 
 docker_ask() { # SQL
@@ -268,9 +322,10 @@ docker_first_sample() {
 	local name
 	[ "$(docker_ask 'select count(*) from meta.source')" = 0 ] || return 0
 	say "dropping the sample into raw_data/events/"
-	name=$(in_cli sluice drop) || die $? "cannot drop the sample"
+	name=$(in_cli sluice drop </dev/null) || die $? "cannot drop the sample"
 	if [ "$BROKER" = no ]; then
-		in_cli sluice load events || die $? "the sample cannot be loaded"
+		in_cli sluice load events </dev/null ||
+			die $? "the sample cannot be loaded"
 		return
 	fi
 	wait_for 60 docker_complete "events/${name##*/}" || {
@@ -295,7 +350,7 @@ docker_show() {
 
 # tmux in the container: console above, psql below.
 docker_terminal() {
-	compose exec cli tmux -u new-session -A -s sluice \
+	compose exec cli /usr/lib/sluice/start.sh tmux -u new-session -A -s sluice \
 		"sluice console; tmux kill-session -t =sluice" \; \
 		split-window -v -l 40% sluice-psql \; select-pane -t 0 \; \
 		set-option status-right "$TERMINAL_HINT" \; \
@@ -306,26 +361,36 @@ docker_terminal() {
 
 # Something in the container of the operator's program, as if it ran here.
 in_cli() {
+	local tty=(-T)
 	if [ -t 0 ] && [ -t 1 ]; then
-		compose exec cli "$@"
-	else
-		compose exec -T cli "$@"
+		tty=()
 	fi
+	compose exec "${tty[@]}" cli /usr/lib/sluice/start.sh "$@"
 }
 
 docker_need() {
 	if [ ! -e "$VAR/docker.env" ] || [ -e "$VAR/docker.down" ]; then
 		die "$EX_SERVER" "nothing is deployed here: ./run.sh deploy-rabbitmq"
 	fi
+	[ -n "$(of_project ps -q)" ] ||
+		die "$EX_SERVER" "nothing runs here: ./run.sh deploy-rabbitmq"
 	choose_user "$VAR"
 }
 
 docker_sluice() {
 	local code=0
 	docker_need
+	[ "${1:-}" != serve ] || say_where_served >&2
 	in_cli sluice "$@" </dev/stdin || code=$?
 	[ "$code" != 0 ] || [ "${1:-}" != apply ] || docker_reload_changed
 	exit $code
+}
+
+# What `sluice serve` says of itself is meant inside.
+say_where_served() {
+	say "the page: http://127.0.0.1:$(env_value SLUICE_SERVE_PORT)/ on this machine; the token:" \
+		"docker exec $(of_project ps --format '{{.Names}}' \
+			--filter label=com.docker.compose.service=cli) cat /var/lib/sluice/serve.token"
 }
 
 # The file is on this side: its bytes go in by standard input.
@@ -334,7 +399,7 @@ docker_drop() { # [FILE]
 	[ $# = 1 ] || { in_cli sluice drop; exit; }
 	[ -f "$1" ] || die 74 "no file $1"
 	# shellcheck disable=SC2016,SC2094 # for the inner shell; a name, and bytes
-	compose exec -T cli sh -c 'umask 022; t=$(mktemp -d) && cat >"$t/$1" &&
+	in_cli sh -c 'umask 022; t=$(mktemp -d) && cat >"$t/$1" &&
 		sluice drop "$t/$1"; code=$?; rm -rf "$t"; exit $code' \
 		sh "$(basename -- "$1")" <"$1"
 }
@@ -355,9 +420,9 @@ docker_logs() {
 
 docker_scale() { # consumer=N
 	docker_need
-	compose up -d --no-recreate --scale "$1" >/dev/null 2>&1 ||
+	compose_says up -d --no-deps --no-recreate --scale "$1" consumer ||
 		die "$EX_SERVER" "cannot have $1"
-	wait_for 60 service_healthy consumer ||
+	all_healthy consumer ||
 		die "$EX_SERVER" "the consumers do not become healthy: ./run.sh logs"
 	say "$1"
 }
@@ -373,21 +438,40 @@ docker_reload_changed() {
 
 # -- destroy ---------------------------------------------------------------------
 
+# By their labels: also of a deployment that is half made, or whose var/ is gone.
+stop_containers() {
+	local ids
+	mapfile -t ids < <(of_project ps -q)
+	[ ${#ids[@]} = 0 ] ||
+		docker stop -t 30 "${ids[@]}" >/dev/null 2>&1 || true
+	mapfile -t ids < <(of_project ps -aq)
+	[ ${#ids[@]} = 0 ] || docker rm -fv "${ids[@]}" >/dev/null 2>&1 || true
+	mapfile -t ids < <(of_project network ls -q)
+	[ ${#ids[@]} = 0 ] || docker network rm "${ids[@]}" >/dev/null 2>&1 || true
+	[ -z "$(of_project ps -aq; of_project network ls -q)" ]
+}
+
+remove_volumes() {
+	local ids
+	mapfile -t ids < <(of_project volume ls -q)
+	[ ${#ids[@]} = 0 ] || docker volume rm -f "${ids[@]}" >/dev/null 2>&1 || true
+	[ -z "$(of_project volume ls -q)" ]
+}
+
 docker_destroy() {
-	local image flags=(--remove-orphans)
 	choose_user "$VAR"
-	[ "$KEEP_DATA" = yes ] || flags+=(--volumes)
-	compose down "${flags[@]}" >/dev/null 2>&1 ||
-		die "$EX_SERVER" "the containers do not go: docker ps -a"
-	for image in builder checked "${DOCKER_IMAGES[@]}" base; do
-		! image_there "$(project_name)-$image" ||
-			docker rmi -f "$(project_name)-$image" >/dev/null 2>&1 || true
-	done
+	stop_containers ||
+		die "$EX_SERVER" "the containers do not go: docker ps -a, docker network ls"
+	stop_folder "$VAR/smoke" # of a deployment without containers that failed
 	if [ "$KEEP_DATA" = yes ]; then
-		as_user touch -- "$VAR/docker.down"
-		say "destroyed; the volumes and $VAR/secrets are kept for the next deployment"
+		remove_images
+		[ ! -d "$VAR" ] || as_user touch -- "$VAR/docker.down"
+		say "destroyed; the volumes and $VAR are kept for the next deployment"
 		return
 	fi
+	remove_volumes ||
+		die "$EX_SERVER" "the volumes do not go: docker volume ls"
+	remove_images
 	remove_data
 	say "destroyed: no container, network, volume or image of it is left"
 }

@@ -4,7 +4,8 @@
 #   packages.sh missing SET...    prints the missing ones, one a line
 #   packages.sh install SET...    lists them, then installs them
 #   sets: build (compile it)  run (PostgreSQL and terminal)  broker (RabbitMQ)
-#   test (check it)  browser (look at its page in one; 125 MB to fetch)
+#   test (check it)  base (make an image of Debian)  containers (an engine)
+#   browser (look at its page in one; 125 MB to fetch)
 #
 # A server package starts its service when it is installed, on its standard
 # port. Ours are wanted for their programs only: nothing that is new is started,
@@ -22,6 +23,8 @@ BUILD=(gcc libc6-dev cmake ninja-build pkg-config
 	libssl-dev libcunit1-dev libmicrohttpd-dev libncurses-dev)
 RUN=(postgresql-15 tmux tzdata)
 BROKER=(rabbitmq-server)
+BASE=(debootstrap)
+CONTAINERS=(docker.io docker-compose iptables debootstrap)
 TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
 	prometheus # its promtool alone
 	valgrind
@@ -37,6 +40,8 @@ wanted() { # SET...
 		build) printf '%s\n' "${BUILD[@]}" ;;
 		run) printf '%s\n' "${RUN[@]}" ;;
 		broker) printf '%s\n' "${BROKER[@]}" ;;
+		base) printf '%s\n' "${BASE[@]}" ;;
+		containers) printf '%s\n' "${CONTAINERS[@]}" ;;
 		test) printf '%s\n' "${TEST[@]}" ;;
 		browser) browser ;;
 		*) die $EX_USAGE "no set of packages $set" ;;
@@ -69,7 +74,8 @@ POLICY=/usr/sbin/policy-rc.d
 KEPT=/usr/sbin/policy-rc.d.before-sluice
 CLUSTER=/etc/postgresql-common/createcluster.d/sluice-install.conf
 SERVICES=(rabbitmq-server.service postgresql.service epmd.service epmd.socket
-	prometheus.service prometheus-node-exporter.service)
+	prometheus.service prometheus-node-exporter.service
+	docker.service docker.socket containerd.service)
 
 # Names of the services this machine has, without .service and so on.
 services_here() {
@@ -198,7 +204,7 @@ main() {
 	missing) missing "${@:2}" ;;
 	install) install_missing "${@:2}" ;;
 	as-root) install_as_root "${@:2}" ;;
-	*) die $EX_USAGE "usage: packages.sh missing|install build|run|broker|test|browser..." ;;
+	*) die $EX_USAGE "usage: packages.sh missing|install SET... (build run broker test browser base containers)" ;;
 	esac
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# collect.sh FOLDER - in the builder: the programs, stripped, and for each the
+# collect.sh FROM TO - in the builder: the programs, stripped, and for each the
 # packages with the libraries it is linked with.
 set -euo pipefail
 
@@ -10,8 +10,8 @@ needed() { # PROGRAM
 	done | sort -u
 }
 
-mkdir -p "$1"
+mkdir -p "$2"
 for program in sluice sluice-producer sluice-consumer; do
-	install -s -m 755 "build/release/bin/$program" "$1/$program"
-	needed "$1/$program" >"$1/$program.packages"
+	install -s -m 755 "$1/$program" "$2/$program"
+	needed "$2/$program" >"$2/$program.packages"
 done

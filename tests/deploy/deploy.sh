@@ -49,7 +49,19 @@ alive() { # PIDS: those that run
 rows='select count(*) from modelled.fact_events'
 delta='select count(*) from raw.events_delta'
 
-check "deploy is fine" "$(code_of "$run" deploy --native)" 0
+# An engine that answers and can do nothing: nobody asked for it.
+cat >"$fake/docker" <<'END'
+#!/bin/sh
+case "$1 $2" in
+version* | 'compose version') exit 0 ;;
+esac
+exit 1
+END
+printf '#!/bin/sh\nexit 1\n' >"$fake/debootstrap"
+chmod 755 "$fake"/*
+check "deploy is fine" "$(code_of "$run" deploy)" 0
+check_true "without containers, which cannot be made" has "$work/said" \
+	"going on without"
 check_true "it tested first" has "$work/said" "quick tests: a load of the sample"
 check_true "it shows the modelled table" has "$work/said" "(34 rows)"
 check "the sample is loaded, organisations too" \
