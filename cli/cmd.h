@@ -30,6 +30,7 @@ extern const struct cmd cmd_api, cmd_apply, cmd_config, cmd_console, cmd_drop,
 	cmd_models, cmd_notify, cmd_pipeline, cmd_prove, cmd_receipt,
 	cmd_reconcile, cmd_rejects, cmd_replay, cmd_report, cmd_status,
 	cmd_test_data, cmd_top, cmd_load, cmd_infer, cmd_pause, cmd_resume,
-	cmd_drain, cmd_undo, cmd_serve, cmd_why, cmd_show, cmd_tap;
+	cmd_drain, cmd_undo, cmd_serve, cmd_why, cmd_show, cmd_tap,
+	cmd_doctor;
 
 #endif

@@ -270,9 +270,32 @@ static bool print_json(const struct overview *overview, struct err *err)
 	return output_json(root, err);
 }
 
+static bool show_why(const struct overview *overview, bool json,
+	struct err *err)
+{
+	struct buf why = { 0 }, shown = { 0 };
+	bool ok = overview_why(overview, &why, err);
+	struct json *root;
+
+	if (ok && json) {
+		root = json_object();
+		json_put_text(root, "why", why.data);
+		ok = output_json(root, err);
+	} else if (ok) {
+		output_line("%s", output_escape(&shown, why.data));
+	}
+	buf_clear(&why);
+	buf_clear(&shown);
+	return ok;
+}
+
 static int run(const struct cmd_context *context)
 {
-	static const struct arg none[] = { { .name = NULL } };
+	bool why = false;
+	const struct arg table[] = {
+		{ .name = "--why", .flag = &why },
+		{ .name = NULL },
+	};
 	struct overview_asker *asker;
 	struct overview overview = { 0 };
 	struct err err = { 0 };
@@ -280,11 +303,12 @@ static int run(const struct cmd_context *context)
 	bool ok;
 	int code;
 
-	if (!args_parse(context, none, NULL, 0, &count, &err))
+	if (!args_parse(context, table, NULL, 0, &count, &err))
 		return cmd_usage(&cmd_status, "%s", err.text);
 	asker = overview_asker_new(context->config, 0, &err);
 	ok = asker != NULL && overview_gather(asker, &overview, &err);
-	ok = ok && (context->json ? print_json(&overview, &err) :
+	ok = ok && (why ? show_why(&overview, context->json, &err) :
+		context->json ? print_json(&overview, &err) :
 		show(&overview, &err));
 	code = ok ? overview_code(&overview) : cmd_fail(&err);
 	overview_clear(&overview);
@@ -294,10 +318,10 @@ static int run(const struct cmd_context *context)
 
 const struct cmd cmd_status = {
 	.name = "status",
-	.usage = "",
+	.usage = "[--why]",
 	.summary = "servers, queues, files, rates, lag, rejects, models",
 	.help =
-"One screen:\n"
+"With --why one sentence instead: what is it waiting for? Else one screen:\n"
 "  servers    reachable or why not, version, address\n"
 "  producer,  whether each does its work, or what keeps it from it: a server\n"
 "  consumer   that is away, a full queue or disk, a dataset whose table takes\n"
@@ -345,6 +369,7 @@ const struct cmd cmd_status = {
 "is not known, or no age where nothing is under way.\n"
 "\n"
 "  sluice status\n"
+"  sluice status --why\n"
 "  sluice --json status | jq .sources\n"
 "\n"
 "Asks PostgreSQL as the reader and RabbitMQ as the tap. Exits 0, 69 when a\n"

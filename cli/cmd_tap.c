@@ -171,6 +171,22 @@ static bool show_message(struct tap *tap, const struct message *message,
 
 /* -- the queue ------------------------------------------------------------- */
 
+/* One key; NULL: those of all pipelines, and no others'. */
+static bool bind_all(struct tap *tap, const char *key, struct err *err)
+{
+	bool ok = key == NULL || broker_bind(tap->broker, tap->queue, EXCHANGE,
+		key, err);
+
+	for (size_t i = 0; ok && key == NULL && i < tap->guarded_count; i++) {
+		char all[160];
+
+		(void)snprintf(all, sizeof(all), "%s.#",
+			tap->guarded[i] + strlen("sluice."));
+		ok = broker_bind(tap->broker, tap->queue, EXCHANGE, all, err);
+	}
+	return ok;
+}
+
 static bool open_queue(struct tap *tap, const char *key, struct err *err)
 {
 	char id[UUID_TEXT];
@@ -186,7 +202,7 @@ static bool open_queue(struct tap *tap, const char *key, struct err *err)
 	(void)snprintf(tap->queue, sizeof(tap->queue), "sluice.tap.%s", id);
 	return (broker_declare_tap(tap->broker, tap->queue, QUEUE_MESSAGES,
 			QUEUE_BYTES, err) &&
-		broker_bind(tap->broker, tap->queue, EXCHANGE, key, err) &&
+		bind_all(tap, key, err) &&
 		broker_consume(tap->broker, tap->queue, PREFETCH, err)) ||
 		err_wrap(err, "tap (an older `sluice apply` gave it fewer "
 			"rights: run it again)");
@@ -317,9 +333,8 @@ static bool choose(struct tap *tap, const char *name, struct buf *key,
 				continue;
 			some = true;
 			buf_reset(key);
-			ok = name == NULL ? buf_add_char(key, '#', err) :
-				buf_printf(key, err, "%s.%s",
-					set.pipelines[p].name, dataset->name);
+			ok = name == NULL || buf_printf(key, err, "%s.%s",
+				set.pipelines[p].name, dataset->name);
 			found++;
 		}
 		if (some && tap->guarded_count < QUEUES_MAX)
@@ -354,7 +369,7 @@ static int listen_to(struct tap *tap, const char *name)
 	ok = config_need_broker(tap->config, &err) &&
 		choose(tap, name, &key, &err) &&
 		(tap->stop_fd = follow_stop_fd(&err)) >= 0 &&
-		open_queue(tap, key.data, &err);
+		open_queue(tap, name != NULL ? key.data : NULL, &err);
 	if (ok)
 		(void)fprintf(stderr, "what is published from now on (ctrl-c "
 			"ends it)\n");

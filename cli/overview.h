@@ -225,6 +225,11 @@ bool overview_gap(const struct overview *overview, size_t index,
 int64_t overview_waiting(const struct overview *overview);
 int64_t overview_claimed(const struct overview *overview);
 
+/* What it is waiting for, in one sentence, appended: a server, a pause, a queue, a
+ * daemon and why, work that is under way, or nothing. May hold anything. */
+bool overview_why(const struct overview *overview, struct buf *out,
+	struct err *err) MUST_CHECK;
+
 /* What `sluice status` exits with: of the first server with a trouble. */
 int overview_code(const struct overview *overview);
 

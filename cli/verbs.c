@@ -14,6 +14,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_status,
 	&cmd_top,
 	&cmd_receipt,
+	&cmd_doctor,
 	&cmd_tap,
 	&cmd_why,
 	&cmd_show,

@@ -16,7 +16,7 @@ cjson/*           common/json
 sqlite3*          common/sqlite
 yaml*             common/doc
 cyaml*            common/doc
-openssl/*         common/hash
+openssl/*         common/hash common/cert
 zlib*             producer/gzip
 zstd*             common/zstd
 libxml/*          common/html
