@@ -176,9 +176,11 @@ struct overview {
 	size_t cause_count;
 	struct overview_code *codes;   /* likewise */
 	size_t code_count;
-	struct overview_model *models; /* stale ones first */
+	struct overview_model *models; /* stale ones first, then the
+					* latest by minute */
 	size_t model_count;
-	struct overview_test *tests;   /* those that did not pass first */
+	struct overview_test *tests;   /* did not pass, passed, never
+					* asked */
 	size_t test_count;
 	struct db_result *failing; /* notifications: target, how many wait,
 				    * tries, error, how many were given up in

@@ -83,7 +83,8 @@ static const char models_sql[] =
 	"       coalesce(greatest(extract(epoch\n"
 	"           from now() - refreshed_at)::bigint, 0), -1)\n"
 	"from meta.model\n"
-	"order by state <> 'stale', model";
+	"order by state <> 'stale', date_trunc('minute', refreshed_at) desc\n"
+	"           nulls last, model";
 
 /* The last result of each test, in the order asked for. */
 static const char tests_sql[] =
@@ -341,19 +342,24 @@ static bool list_tests(struct overview *overview, struct buf *pipelines,
 		buf_add_str(names, "{}", err));
 }
 
-/* Those that did not pass come first. */
+static int rank(const struct overview_test *test)
+{
+	return test->outcome == NULL ? 2 : strcmp(test->outcome, "pass") == 0;
+}
+
+/* Those that did not pass come first, those that were never asked last; the
+ * order of the pipeline files else. */
 static void sort_tests(struct overview *overview)
 {
-	size_t amiss = 0;
+	struct overview_test *tests = overview->tests;
 
-	for (size_t i = 0; i < overview->test_count; i++) {
-		const struct overview_test test = overview->tests[i];
+	for (size_t i = 1; i < overview->test_count; i++) {
+		const struct overview_test test = tests[i];
+		size_t at = i;
 
-		if (test.outcome == NULL || strcmp(test.outcome, "pass") == 0)
-			continue;
-		memmove(overview->tests + amiss + 1, overview->tests + amiss,
-			(i - amiss) * sizeof(test));
-		overview->tests[amiss++] = test;
+		for (; at > 0 && rank(&tests[at - 1]) > rank(&test); at--)
+			tests[at] = tests[at - 1];
+		tests[at] = test;
 	}
 }
 
