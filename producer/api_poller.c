@@ -127,8 +127,11 @@ static void prune(struct api_poller *p)
 {
 	struct err why = { 0 };
 
-	if (clock_now_ms() < p->prune_ms)
+	if (clock_now_ms() < p->prune_ms) {
+		if (p->prune_ms < p->desk.wake_ms)
+			p->desk.wake_ms = p->prune_ms;
 		return;
+	}
 	p->prune_ms = clock_now_ms() + prune_ms(&p->desk);
 	if (!api_state_prune(p->desk.state, clock_wall_us() - KEEP_US, &why) ||
 		!delete_objects(&p->desk, &why))
@@ -154,12 +157,12 @@ static bool run(struct api_poller *p, struct err *err)
 		if (!follow(p, err))
 			return false;
 		open_control(p);
-		if (p->desk.count > 0)
-			prune(p);
 		if (!api_control_serve(p->control, &p->desk, err) ||
 			!api_desk_turn(&p->desk, err))
 			return false;
 		measure(&p->desk);
+		if (p->desk.count > 0)
+			prune(p);
 		api_control_answer(p->control);
 		if (!wait_for_work(p, err))
 			return false;
