@@ -63,6 +63,7 @@ build_image() { # TARGET
 		-f "$ROOT/docker/Dockerfile" --target "$1" \
 		-t "$(image_name "$1")" --label "sluice.project=$(project_name)" \
 		--build-arg "BASE=$BASE" \
+		--build-arg "PROJECT=$(project_name)" \
 		--build-arg "PRESET=${SLUICE_TEST_IMAGE_PRESET:-release}" \
 		--build-arg "SLUICE_UID=$(id -u "$RUN_USER")" \
 		--build-arg "SLUICE_GID=$(id -g "$RUN_USER")" \
@@ -103,6 +104,11 @@ build_images() {
 		build_image "$image"
 	done
 	[ "$SKIP_TESTS" = yes ] || build_image checked
+	prune_images
+}
+
+# What has no name, and is no part of one that has.
+prune_images() {
 	docker image prune -f --filter "label=sluice.project=$(project_name)" \
 		>/dev/null 2>&1 || true
 }
@@ -113,4 +119,5 @@ remove_images() {
 		! image_there "$(image_name "$image")" ||
 			docker rmi -f "$(image_name "$image")" >/dev/null 2>&1 || true
 	done
+	prune_images
 }

@@ -1,29 +1,46 @@
 #!/usr/bin/env bash
 # run.sh - Sluice in containers, for real: an engine (of its own, when none
 # answers and root calls), images, a deployment in a clone of this tree, drops
-# from the host and from a container, every container killed and restarted
-# under load, three consumers, and nothing left in the end. Takes some minutes.
-# Skips, and says why, where no engine can run. The last line is
-# "N checks, N failed", or "skipped: ...".
+# from the host and from a container, every container killed and started again
+# under load, three consumers, a backup, bad surroundings, and nothing left in
+# the end. Takes some minutes. Skips, and says why, where no engine can run. The
+# last line is "N checks, N failed", or "skipped: ...".
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-checks=0 failures=0
-work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-docker.XXXXXX")
+checks=0 failures=0 records=0
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/sluice-docker.XXXXXX")
 clone="$work/a clone"
+# Half the time to compile; what is asked here is the same.
+export SLUICE_TEST_IMAGE_PRESET=${SLUICE_TEST_IMAGE_PRESET:-dev}
+services=(postgres rabbitmq producer consumer cli)
+
+skip() {
+	printf 'skipped: %s\n' "$*"
+	exit 0
+}
+
+# shellcheck source=tests/docker/engine.sh
+. "$TOP/tests/docker/engine.sh"
+# shellcheck source=tests/docker/bad.sh
+. "$TOP/tests/docker/bad.sh"
 
 check() { # CLAIM GOT WANT
 	checks=$((checks + 1))
 	if [ "$2" = "$3" ]; then
-		printf 'ok: %s\n' "$1"
+		printf 'ok: %s (%d s)\n' "$1" "$SECONDS"
 		return
 	fi
 	failures=$((failures + 1))
 	printf 'NOT OK: %s\n  got:  %s\n  want: %s\n' "$1" "$2" "$3"
 }
 
+check_has() { # CLAIM FILE TEXT
+	check "$1" "$(grep -qF -- "$3" "$2" && echo yes || tail -n 5 "$2")" yes
+}
+
 eventually() { # CLAIM WANT COMMAND...
-	local claim=$1 want=$2 got='' end=$((SECONDS + 240))
+	local claim=$1 want=$2 got='' end=$((SECONDS + 300))
 	shift 2
 	while [ $SECONDS -lt $end ]; do
 		got=$("$@" 2>/dev/null) || got=failed
@@ -33,47 +50,19 @@ eventually() { # CLAIM WANT COMMAND...
 	check "$claim" "$got" "$want"
 }
 
-skip() {
-	printf 'skipped: %s\n' "$*"
-	exit 0
-}
-
-# -- the engine ------------------------------------------------------------------
-
-answers() {
-	docker version >/dev/null 2>&1
-}
-
-start_engine() {
-	[ "$(id -u)" = 0 ] || skip "no Docker engine answers, and only root may start one"
-	command -v dockerd >/dev/null ||
-		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-			docker.io docker-compose iptables debootstrap >/dev/null 2>&1 ||
-		skip "docker.io cannot be installed"
-	export DOCKER_HOST=unix://$work/docker.sock
-	setsid dockerd --data-root "$work/engine" --exec-root "$work/exec" \
-		-H "$DOCKER_HOST" --pidfile "$work/dockerd.pid" \
-		>"$work/dockerd.log" 2>&1 </dev/null &
-	for _ in $(seq 100); do
-		! answers || return 0
-		sleep 0.3
-	done
-	tail -n 3 "$work/dockerd.log"
-	skip "a Docker engine does not start here"
-}
-
-stop_engine() {
-	local pid
-	pid=$(cat "$work/dockerd.pid" 2>/dev/null) || return 0
-	kill "$pid" 2>/dev/null || true
-	timeout 60 tail --pid="$pid" -f /dev/null || kill -9 "$pid" 2>/dev/null || true
-}
-
 clean_up() {
 	local code=$?
-	[ ! -x "$clone/run.sh" ] ||
-		(cd "$clone" && [ -e var ] &&
-			./run.sh destroy-rabbitmq --docker --yes >/dev/null 2>&1) || true
+	trap - EXIT
+	trap '' TERM INT
+	[ -z "${half_made:-}" ] || kill -KILL -- "-$half_made" 2>/dev/null || true
+	[ -z "${listener:-}" ] || kill "$listener" 2>/dev/null || true
+	if [ "$code" != 0 ] && [ -e "$work/said" ]; then
+		tail -n 30 "$work/said"
+	fi
+	[ ! -x "$clone/run.sh" ] || [ ! -e "$clone/var" ] ||
+		(cd "$clone" && timeout 200 ./run.sh destroy-rabbitmq --docker --yes \
+			>/dev/null 2>&1) || true
+	[ "${kept:-no}" = no ] || let_images_go
 	stop_engine
 	rm -rf --one-file-system "$work" 2>/dev/null || true
 	exit $code
@@ -85,146 +74,286 @@ run() {
 	(cd "$clone" && timeout 1800 ./run.sh "$@")
 }
 
+# The exit code; what it says goes to $work/said.
+code_of() {
+	local code=0
+	run "$@" >"$work/said" 2>&1 </dev/null || code=$?
+	printf '%s\n' $code
+}
+
 ask() { # SQL
 	run psql -XqAt -c "$1" </dev/null
 }
 
 project() {
-	sed -n 's/^COMPOSE_PROJECT_NAME=//p' "$clone/var/docker.env"
+	printf 'sluice-%s\n' "$(printf '%s' "$clone" | sha256sum | cut -c 1-8)"
+}
+
+ours() { # COMMAND ARGS...
+	docker "$@" --filter "label=com.docker.compose.project=$(project)"
 }
 
 containers() { # SERVICE
-	docker ps -q --filter "label=com.docker.compose.project=$(project)" \
-		--filter "label=com.docker.compose.service=$1"
+	ours ps -q --filter "label=com.docker.compose.service=$1"
 }
 
 # Everything that bears the project's name.
-left() { # PROJECT
+left() {
 	{
-		docker ps -aq --filter "name=$1"
-		docker network ls -q --filter "name=$1"
-		docker volume ls -q --filter "name=$1"
-		docker images -q "$1*"
-	} | wc -l
+		docker ps -aq --filter "name=$(project)"
+		docker network ls -q --filter "name=$(project)"
+		docker volume ls -q --filter "name=$(project)"
+		docker images -q "$(project)*"
+		docker images -q --filter "label=sluice.project=$(project)"
+	} | sort -u | wc -l
 }
 
-unfinished() {
-	ask 'select count(*) from meta.source where completed_at is null'
+events() {
+	realpath "$clone/raw_data/events"
 }
 
-# Nothing lost, nothing doubled: each record of each file is in the delta once.
-invariant() {
-	ask "select (select count(*) from raw.events_delta) =
-		(select sum(records - rejected) from meta.source) and
-		(select count(*) from raw.events_delta) =
-		(select count(distinct (_source, _offset)) from raw.events_delta)"
+put() { # NAME RECORDS SEED
+	"$gen" "$2" "$3" 10 >"$work/load.json"
+	cp "$work/load.json" "$(events)/$1"
+	records=$((records + $2))
+}
+
+# As many sources as files are put away, all complete, and no file elsewhere.
+settled() {
+	local raw away waiting
+	raw=$(realpath "$clone/raw_data")
+	away=$(find "$raw/processed" -type f | wc -l)
+	waiting=$(find "$raw" -path "$raw/processed" -prune -o -type f -print | wc -l)
+	printf '%d waiting, %s\n' "$waiting" "$(ask "select count(*) = $away and
+		count(*) = count(completed_at) from meta.source")"
+}
+
+# Nothing lost, nothing doubled: each record that was dropped is there once.
+check_invariant() { # CLAIM
+	eventually "$1: every file is complete" "0 waiting, t" settled
+	check "$1: nothing is lost, nothing doubled" "$(ask "select count(*),
+		count(distinct (_source, _offset)) from raw.events_delta")" \
+		"$records|$records"
+	check "$1: the models are as if computed anew" \
+		"$(run sluice models verify >/dev/null 2>&1 && echo yes)" yes
+}
+
+digest() {
+	ask 'select count(*), md5(string_agg(t::text, $$|$$ order by t::text))
+		from raw.events t'
 }
 
 # -- the tests ---------------------------------------------------------------------
 
+# A deployment that is killed while its containers start; the next goes on.
+test_half_made() {
+	local end=$((SECONDS + 2400))
+	(cd "$clone" && exec setsid ./run.sh deploy-rabbitmq --docker --skip-tests) \
+		>"$work/said" 2>&1 </dev/null &
+	half_made=$!
+	until [ -n "$(ours ps -aq)" ] || [ ! -e "/proc/$half_made" ] ||
+		[ $SECONDS -gt $end ]; do
+		sleep 0.2
+	done
+	kill -KILL -- "-$half_made" 2>/dev/null || true
+	wait "$half_made" 2>/dev/null || true
+	half_made=
+	check "a deployment was killed half-way" \
+		"$([ -n "$(ours ps -aq)" ] && echo yes || tail -n 30 "$work/said")" yes
+}
+
 test_deploy() {
-	local said code=0
-	said=$(run deploy-rabbitmq --docker </dev/null 2>&1) || code=$?
-	check "deploy-rabbitmq --docker ends with 0" "$code" 0
-	[ "$code" = 0 ] || { printf '%s\n' "$said" | tail -n 30; exit 1; }
-	check "it prints the modelled table" \
-		"$(grep -c '^(34 rows)$' <<<"$said")" 1
+	check "deploy-rabbitmq --docker ends with 0" \
+		"$(code_of deploy-rabbitmq --docker --skip-tests)" 0
+	[ "$failures" = 0 ] || exit 1
+	check_has "it prints the modelled table" "$work/said" "(34 rows)"
 	check "the rows are the right ones" \
 		"$(ask 'copy (table modelled.fact_events) to stdout (format csv, header)' |
 			sed 1d | sort | cksum)" \
 		"$(sed 1d "$TOP/tests/data/expected_fact_events.csv" | sort | cksum)"
-	check "only loopback ports are published" "$(docker ps --format '{{.Ports}}' |
+	check "only loopback ports are published" "$(ours ps --format '{{.Ports}}' |
 		tr ',' '\n' | grep -e '->' | grep -vc '127.0.0.1:')" 0
-	check "no container runs as root" "$(for id in $(docker ps -q); do
+	check "no container runs as root" "$(for id in $(ours ps -q); do
 		docker exec "$id" id -u; done | grep -c '^0$')" 0
 	check "no password is in an environment or command line" \
-		"$(docker ps -q | xargs docker inspect | grep -cFf <(cat "$clone"/var/secrets/*))" 0
+		"$(ours ps -q | xargs docker inspect |
+			grep -cFf <(cat "$clone"/var/secrets/{owner,loader,admin,producer}))" 0
+	records=36
+	docker images --format '{{.Repository}} {{.Size}}' "$(project)*"
+	printf '%d s until here\n' "$SECONDS"
 }
 
 test_again() {
-	local before after
-	before=$(docker ps -q | sort)
-	run deploy-rabbitmq --docker --skip-tests </dev/null >/dev/null 2>&1
-	after=$(docker ps -q | sort)
-	check "a second deployment changes nothing that runs" "$after" "$before"
+	local before
+	before=$(ours ps -q | sort)
+	check "a second deployment is fine" \
+		"$(code_of deploy-rabbitmq --skip-tests)" 0
+	check "and changes nothing that runs" "$(ours ps -q | sort)" "$before"
+}
+
+# On a terminal: tmux in the container, console above, psql below.
+test_terminal() {
+	local pid cli
+	cli=$(containers cli)
+	mkfifo "$work/typed"
+	exec 7<>"$work/typed" # nothing is typed, and that has no end
+	(cd "$clone" && exec setsid timeout 300 \
+		script -qec "./run.sh deploy-rabbitmq --skip-tests" /dev/null) \
+		>"$work/said" 2>&1 <"$work/typed" 7>&- &
+	pid=$!
+	eventually "tmux shows the console above, psql below" \
+		"2 panes, sluice console,psql" panes "$cli"
+	docker exec "$cli" tmux kill-session -t =sluice || true
+	exec 7>&-
+	timeout 60 tail --pid="$pid" -f /dev/null || kill "$pid" || true
+	wait "$pid" 2>/dev/null || true
+}
+
+panes() { # CONTAINER
+	printf '%s panes, %s\n' \
+		"$(docker exec "$1" tmux list-panes -t =sluice | wc -l)" \
+		"$(docker top "$1" -eo pid,args | sed 's/^[0-9]* *//' |
+			grep -xE 'sluice console|.*bin/psql' | sed 's|.*/||' |
+			sort -r | paste -sd,)"
 }
 
 test_drops() {
-	local raw
-	raw=$(realpath "$clone/raw_data/events")
-	cp "$TOP/tests/data/events_sample.json" "$work/one.json"
-	run drop "$work/one.json" >/dev/null
-	(cd "$clone" && cp "$work/one.json" "$raw/.two" && mv "$raw/.two" "$raw/two.json")
-	cp "$work/one.json" "$raw/three.json"
-	docker exec "$(containers cli)" sh -c \
-		'cp /usr/share/sluice/events_sample.json /data/raw_data/events/four.json'
-	eventually "files dropped by the verb, by rename, by copy and from another container load" \
-		5 ask 'select count(*) from meta.source where completed_at is not null'
+	local sample=$TOP/tests/data/events_sample.json
+	run drop "$sample" >/dev/null
+	cp "$sample" "$(events)/.two"
+	mv "$(events)/.two" "$(events)/two.json"
+	cp "$sample" "$(events)/three.json"
+	docker exec "$(containers cli)" \
+		cp /usr/share/sluice/events_sample.json /data/raw_data/events/four.json
+	records=$((records + 4 * 36))
+	check_invariant "dropped by the verb, by rename, by copy, by another container"
 }
 
-# Each container dies while files keep dropping.
+# Environment and settings reach the daemons at the next deployment.
+test_settings() {
+	local before
+	before=$(containers producer)
+	printf 'SLUICE_LOG_FORMAT=json\n' >>"$clone/var/environment"
+	printf 'rescan_secs: 7\n' >>"$clone/var/sluice.yaml"
+	check "other settings are taken up" \
+		"$(code_of deploy-rabbitmq --skip-tests)" 0
+	check "the producer was made anew" \
+		"$([ "$(containers producer)" = "$before" ] || echo yes)" yes
+	check "a setting of the file counts" "$(run sluice --json config show |
+		jq -r .settings.rescan_secs)" "7 s"
+	check "one of the environment, too" \
+		"$(docker logs "$(containers producer)" 2>&1 | head -n 1 | jq -r .event)" start
+}
+
+test_serve() {
+	local port=
+	port=$(sed -n 's/^SLUICE_SERVE_PORT=//p' "$clone/var/docker.env")
+	(cd "$clone" && exec timeout 200 ./run.sh sluice serve) \
+		>"$work/served" 2>&1 </dev/null &
+	eventually "the page of sluice serve is seen on this machine" 200 \
+		curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/"
+	docker restart -t 2 "$(containers cli)" >/dev/null
+	wait $! || true
+}
+
+# The process dies, the engine starts it again; then a restart in good order.
 test_kills() {
-	local service i=0
-	for service in producer consumer rabbitmq postgres cli; do
+	local service i=0 id
+	for service in "${services[@]}"; do
 		i=$((i + 1))
-		"$work/gen" 20000 "$i" 10 >"$work/load.json"
-		cp "$work/load.json" "$(realpath "$clone/raw_data/events")/kill$i.json"
+		put "kill$i.json" 20000 "$i"
 		sleep 1
-		containers "$service" | xargs -r docker kill -s KILL >/dev/null
-		containers "$service" | grep -q . ||
-			docker ps -aq --filter "label=com.docker.compose.project=$(project)" \
-				--filter "label=com.docker.compose.service=$service" |
-			xargs docker start >/dev/null
+		id=$(containers "$service")
+		kill -KILL "$(docker inspect -f '{{.State.Pid}}' "$id")" 2>/dev/null ||
+			{ docker kill "$id" && docker start "$id"; } >/dev/null
+		put "again$i.json" 5000 "5$i"
+		eventually "$service, killed, is up again" true \
+			docker inspect -f '{{.State.Running}}' "$id"
+		docker restart -t 30 "$id" >/dev/null
 	done
-	eventually "after each container was killed every file is complete" 0 pending
-	check "nothing is lost, nothing doubled" "$(invariant)" t
-}
-
-pending() {
-	local files
-	files=$(find "$(realpath "$clone/raw_data")" -path '*/processed' -prune -o \
-		-type f -print | wc -l)
-	printf '%s\n' $((files + $(unfinished)))
+	check_invariant "each container killed and restarted under load"
 }
 
 test_scale() {
-	run scale consumer=3 >/dev/null
+	local i
+	check "scale ends with 0" "$(code_of scale consumer=3)" 0
 	check "there are three consumers" "$(containers consumer | wc -l)" 3
 	for i in 1 2 3 4; do
-		"$work/gen" 50000 "9$i" 10 >"$work/load.json"
-		cp "$work/load.json" "$(realpath "$clone/raw_data/events")/scale$i.json"
+		put "scale$i.json" 50000 "9$i"
 	done
-	eventually "200,000 records are loaded by three" 0 pending
-	check "nothing is lost, nothing doubled by three" "$(invariant)" t
+	check_invariant "200,000 records by three"
 	check "more than one of them has loaded" \
 		"$(ask 'select count(distinct consumer) > 1 from meta.load')" t
 }
 
 test_backup() {
-	local rows
+	local before
+	before=$(digest)
 	run backup "$work/all.dump" >/dev/null
-	rows=$(ask 'select count(*) from raw.events')
-	"$work/gen" 500 77 0 >"$(realpath "$clone/raw_data/events")/later.json"
-	eventually "a file comes after the backup" 0 pending
-	run restore "$work/all.dump" --yes >/dev/null </dev/null
-	check "the backup is restored" "$(ask 'select count(*) from raw.events')" "$rows"
-	check "and nothing is doubled by it" "$(invariant)" t
+	put later.json 500 77
+	check_invariant "after the backup"
+	check "restore ends with 0" "$(code_of restore "$work/all.dump" --yes)" 0
+	check "every row is as it was" "$(digest)" "$before"
+	check "reconcile loads what came later" "$(code_of sluice reconcile)" 0
+	check_invariant "restored and reconciled"
 }
 
-test_models() {
-	check "the models are as if computed anew" \
-		"$(run sluice models verify >/dev/null 2>&1 && echo yes)" yes
+# Names for the images, so that they need not be made again.
+keep_images() {
+	local image
+	kept=yes
+	for image in base builder "${services[@]}"; do
+		docker tag "$(project)-$image" "sluice-kept-$image" 2>/dev/null || true
+	done
+}
+
+base_again() {
+	docker tag sluice-kept-base "$(project)-base" 2>/dev/null || true
+}
+
+let_images_go() {
+	docker images --format '{{.Repository}}' 'sluice-kept-*' |
+		xargs -r docker rmi -f >/dev/null 2>&1 || true
+}
+
+# Volumes stay, passwords do not: the next deployment has new ones, with
+# PostgreSQL alone, then with all.
+test_kept_data() {
+	local before
+	before=$(digest)
+	keep_images
+	check "destroy --keep-data ends with 0" \
+		"$(code_of destroy-rabbitmq --keep-data --yes)" 0
+	check "volumes are left, nothing else" \
+		"$(left) $(ours volume ls -q | wc -l)" "3 3"
+	check "then nothing is deployed" "$(code_of status)" 69
+	base_again
+	test_bad_surroundings
+	rm "$clone"/var/secrets/*
+	check "deploy goes on with new passwords" "$(code_of deploy --skip-tests)" 0
+	check "with PostgreSQL alone" "$(ours ps --format \
+		'{{.Label "com.docker.compose.service"}}' | sort | tr '\n' ' ')" "cli postgres "
+	check "every row is there" "$(digest)" "$before"
+	cp "$TOP/tests/data/events_sample.json" "$(events)/alone.json"
+	check "files are loaded by hand" "$(code_of sluice load events)" 0
+	mv "$(events)/alone.json" "$(realpath "$clone/raw_data/processed")/"
+	check "RabbitMQ takes its new password, too" \
+		"$(code_of deploy-rabbitmq --skip-tests)" 0
+	put new.json 500 78
+	records=$((records + 36))
+	check_invariant "with new passwords"
 }
 
 test_destroy() {
-	local name
-	name=$(project)
-	run destroy-rabbitmq --yes </dev/null >"$work/said" 2>&1 || cat "$work/said"
-	check "no container, network, volume or image is left" "$(left "$name")" 0
+	check "there was something to destroy" "$([ "$(left)" -gt 10 ] && echo yes)" yes
+	check "destroy-rabbitmq ends with 0" "$(code_of destroy-rabbitmq --yes)" 0
+	check "no container, network, volume or image is left" "$(left)" 0
 	check "var is gone" "$([ -e "$clone/var" ] || echo gone)" gone
 }
 
 trap clean_up EXIT
+trap 'exit 143' TERM
+trap 'exit 130' INT
 chmod 755 "$work"
 if ! command -v docker >/dev/null || ! answers; then
 	start_engine
@@ -232,16 +361,21 @@ fi
 command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 ||
 	skip "no compose is installed"
 git clone -q "$TOP" "$clone"
-(cd "$TOP" && cmake --preset dev >/dev/null &&
+gen=${SLUICE_BIN:-$TOP/build/dev/bin}/gen_events
+[ -x "$gen" ] || (cd "$TOP" && cmake --preset dev >/dev/null &&
 	cmake --build build/dev --target gen_events >/dev/null)
-ln -s "$TOP/build/dev/bin/gen_events" "$work/gen"
+need_network
+test_half_made
 test_deploy
 test_again
+test_terminal
 test_drops
+test_settings
+test_serve
 test_kills
 test_scale
 test_backup
-test_models
+test_kept_data
 test_destroy
 printf '%d checks, %d failed\n' "$checks" "$failures"
 [ "$failures" = 0 ]
