@@ -31,6 +31,6 @@ extern const struct cmd cmd_api, cmd_apply, cmd_config, cmd_console, cmd_drop,
 	cmd_reconcile, cmd_rejects, cmd_replay, cmd_report, cmd_status,
 	cmd_test_data, cmd_top, cmd_load, cmd_infer, cmd_pause, cmd_resume,
 	cmd_drain, cmd_undo, cmd_serve, cmd_why, cmd_show, cmd_tap,
-	cmd_doctor;
+	cmd_doctor, cmd_generate;
 
 #endif

@@ -38,6 +38,7 @@ static const struct cmd *const verbs[] = {
 	&cmd_pipeline,
 	&cmd_config,
 	&cmd_apply,
+	&cmd_generate,
 	&cmd_prove,
 	NULL,
 };

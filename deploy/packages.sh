@@ -28,6 +28,7 @@ CONTAINERS=(docker.io docker-compose iptables debootstrap)
 TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
 	prometheus # its promtool alone
 	valgrind
+	mandoc zsh bsdextrautils
 	python3-yaml)
 BROWSER=(chromium)
 
