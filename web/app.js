@@ -193,9 +193,9 @@ function pulse({ state, last }) {
 	const away = state === "gone" || state === "silent" ?
 		"sluice serve does not answer: what is shown is old. It is tried again." :
 		o && !o.database.reachable ?
-			`PostgreSQL is not there: ${o.database.error ?? "it does not answer"}` :
+			o.database.error ?? "PostgreSQL is not there" :
 			o && o.broker && !o.broker.reachable ?
-				`RabbitMQ is not there: ${o.broker.error ?? "it does not answer"}` :
+				`RabbitMQ: ${o.broker.error ?? "it is not there"}` :
 				null;
 	place.className = `pulse ${state}`;
 	place.lastElementChild.textContent = words[state];
