@@ -38,6 +38,8 @@ usage() {
 	                    private servers of this machine; else what is deployed
 	                    already, or Docker where an engine answers
 	  status            sources, queues, rates, lag, rejects on one screen
+	  serve             the page for the browser: starts it, says where it is
+	                      --stop        stops it
 	  console           what happens, live, and keys that drop, load, replay,
 	                    pause; where there is no terminal, a menu
 	  psql [ARGS]       the database, as the reader
@@ -102,6 +104,18 @@ apply_pipelines() { # apply ARGS...
 		;;
 	esac
 	exit 0
+}
+
+verb_serve() {
+	place_find
+	need_deployed
+	[ -x "$BIN/sluice" ] || die $EX_SERVER "not built: ./run.sh deploy"
+	[ "$STOP" = no ] || exec "$ROOT/deploy/daemons.sh" unserve "$VAR"
+	exec "$ROOT/deploy/daemons.sh" serve "$VAR" "$BIN"
+}
+
+docker_serve() {
+	die $EX_USAGE "in containers there is no page: ./run.sh status, console"
 }
 
 # For people with shortcuts and a hint; what is given a command says only what
@@ -206,6 +220,7 @@ options() { # ALLOWED WORDS...
 		--no-sample) SAMPLE_TOO=no ;;
 		--yes) YES=yes ;;
 		--keep-data) KEEP_DATA=yes ;;
+		--stop) STOP=yes ;;
 		esac
 	done
 }
@@ -257,7 +272,7 @@ verb_scale() {
 
 main() {
 	local verb
-	SKIP_TESTS=no SAMPLE_TOO=yes YES=no KEEP_DATA=no SUDO=()
+	SKIP_TESTS=no SAMPLE_TOO=yes YES=no KEEP_DATA=no STOP=no SUDO=()
 	take_way "$@"
 	set -- "${WORDS[@]}"
 	[ $# -gt 0 ] || misuse "which verb?"
@@ -278,6 +293,10 @@ main() {
 	status | console)
 		options "" "$@"
 		on_site sluice "$verb"
+		;;
+	serve)
+		options "--stop" "$@"
+		on_site serve
 		;;
 	drop)
 		[ $# -le 1 ] || misuse "drop takes one file"

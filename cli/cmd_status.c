@@ -3,6 +3,7 @@
 #include "cli/args.h"
 #include "cli/output.h"
 #include "cli/overview.h"
+#include "cli/serve.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -220,7 +221,19 @@ static void show_load(const struct overview *overview)
 		load->updated, load->unchanged, load->rejected);
 }
 
-static bool show(struct overview *overview, struct err *err)
+/* Where there is no page there is no line. */
+static void show_page(const struct config *config)
+{
+	struct buf shown = { 0 };
+
+	if (serve_answers(config))
+		output_line("page        http://%s/",
+			output_escape(&shown, config->serve_http));
+	buf_clear(&shown);
+}
+
+static bool show(const struct config *config, struct overview *overview,
+	struct err *err)
 {
 	show_server("PostgreSQL", &overview->database);
 	if (overview->has_broker) {
@@ -230,6 +243,7 @@ static bool show(struct overview *overview, struct err *err)
 	} else {
 		output_line("RabbitMQ    none here (broker: false)");
 	}
+	show_page(config);
 	output_line("%s", "");
 	if (overview->has_broker) {
 		if (!show_queues(overview, err))
@@ -262,11 +276,15 @@ static bool show(struct overview *overview, struct err *err)
 
 /* -- the verb --------------------------------------------------- */
 
-static bool print_json(const struct overview *overview, struct err *err)
+static bool print_json(const struct config *config,
+	const struct overview *overview, struct err *err)
 {
-	struct json *root = json_object();
+	struct json *root = json_object(), *page;
 
 	overview_json(overview, root);
+	page = json_put_object(root, "page");
+	json_put_text(page, "http", config->serve_http);
+	json_put_bool(page, "answers", serve_answers(config));
 	return output_json(root, err);
 }
 
@@ -308,8 +326,9 @@ static int run(const struct cmd_context *context)
 	asker = overview_asker_new(context->config, 0, &err);
 	ok = asker != NULL && overview_gather(asker, &overview, &err);
 	ok = ok && (why ? show_why(&overview, context->json, &err) :
-		context->json ? print_json(&overview, &err) :
-		show(&overview, &err));
+		context->json ?
+		print_json(context->config, &overview, &err) :
+		show(context->config, &overview, &err));
 	code = ok ? overview_code(&overview) : cmd_fail(&err);
 	overview_clear(&overview);
 	overview_asker_free(asker);
@@ -347,10 +366,11 @@ const struct cmd cmd_status = {
 "\n"
 "--json: time; database and broker {reachable, address, version, error}\n"
 "(broker is null where the settings say there is none); producer and\n"
-"consumer {http, answers, ready, reasons[], notes[]}; unreachable[] {what,\n"
-"why}; queues[] {queue, pipeline, dead, exists, ready, consumers}; datasets[]\n"
-"{pipeline, dataset, folder, waiting, ignored, claimed (-1: may not be read),\n"
-"lag_seconds, master_rows, delta_rows, unknown_keys, counts}; endpoints[] as\n"
+"consumer {http, answers, ready, reasons[], notes[]}; page {http, answers} of\n"
+"`sluice serve`; unreachable[] {what, why}; queues[] {queue, pipeline, dead,\n"
+"exists, ready, consumers}; datasets[] {pipeline, dataset, folder, waiting,\n"
+"ignored, claimed (-1: may not be read), lag_seconds, master_rows, delta_rows,\n"
+"unknown_keys, counts}; endpoints[] as\n"
 "`sluice --json api list` has them; sources {waiting, claimed, arriving,\n"
 "complete}; lag {oldest_claimed_seconds, oldest_arriving_seconds,\n"
 "oldest_seconds: of any record known to be not yet committed}; in_progress[]\n"

@@ -140,4 +140,9 @@ serve_handler serve_pauses, serve_pause, serve_resume, serve_replay,
 bool serve_run(const struct config *config, int stop_fd,
 	void (*ready)(unsigned port), struct err *err) MUST_CHECK;
 
+/* -- serve_ask.c ----------------------------------------------------------- */
+
+/* Whether a page answers at the address of the settings. */
+bool serve_answers(const struct config *config);
+
 #endif

@@ -5,6 +5,9 @@
 #   daemons.sh stop DIR        stop both: they finish or give back their work
 #   daemons.sh reload DIR      both read settings and pipelines again (HUP)
 #   daemons.sh status DIR      which run; 69 unless both
+#   daemons.sh serve DIR BIN   start the page as well, and say where it is; it
+#                              stops with the daemons, or without them by:
+#   daemons.sh unserve DIR
 #
 # DIR is a folder of native.sh. A daemon that runs is left alone, unless its
 # program, sluice.yaml or environment is another than when it was started: then
@@ -17,9 +20,19 @@ REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 DAEMONS=(consumer producer)
 
+# What a daemon is: the page is a verb of the operator's program.
+program() { # DAEMON
+	if [ "$1" = serve ]; then
+		PROGRAM=("$BIN/sluice" serve)
+	else
+		PROGRAM=("$BIN/sluice-$1")
+	fi
+}
+
 # What a daemon was started from.
 fingerprint() { # DAEMON
-	cat -- "$BIN/sluice-$1" "$DIR/sluice.yaml" \
+	program "$1"
+	cat -- "${PROGRAM[0]}" "$DIR/sluice.yaml" \
 		"$(readable "$DIR/environment")" | sha256sum
 }
 
@@ -52,7 +65,7 @@ start_one() { # DAEMON
 	launch "$DIR/run/$1.pid" "$DIR/log/supervise.log" \
 		env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME="$DIR/state" \
 		SLUICE_CONFIG="$DIR/sluice.yaml" \
-		bash "$(supervisor)" "$1" "$DIR" "$BIN/sluice-$1" ||
+		bash "$(supervisor)" "$1" "$DIR" "${PROGRAM[@]}" ||
 		die $EX_SERVER "cannot start the $1: see $DIR/log/supervise.log"
 	printf '%s\n' "$now" | write_file 0644 "$DIR/run/$1.started"
 }
@@ -82,12 +95,36 @@ start() {
 			die $EX_SERVER "the $daemon does not stay up: see $DIR/log/$daemon.log"
 		}
 	done
+	! pid_alive "$DIR/run/serve.pid" || start_one serve
+}
+
+page_answers() {
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+serve() {
+	local port
+	start_one serve
+	port=$(sed -n 's/^serve_http: *"\{0,1\}127\.0\.0\.1:\([0-9]*\).*/\1/p' \
+		"$DIR/sluice.yaml" | tail -n 1)
+	if [ -z "$port" ]; then
+		say "the page runs where serve_http of $DIR/sluice.yaml says"
+		return
+	fi
+	wait_for 10 page_answers "$port" ||
+		die $EX_SERVER "the page does not answer: see $DIR/log/serve.log"
+	say "http://127.0.0.1:$port/"
+	say "actions and record contents need the token in $DIR/secrets/serve"
+}
+
+unserve() {
+	stop_one serve
 }
 
 # Both at once: each may need its few seconds.
 stop() {
 	local daemon code=0 jobs=()
-	for daemon in "${DAEMONS[@]}"; do
+	for daemon in "${DAEMONS[@]}" serve; do
 		stop_one "$daemon" &
 		jobs+=($!)
 	done
@@ -122,8 +159,8 @@ main() {
 	local verb=${1:-}
 	DIR=${2:-} BIN=${3:-}
 	case $verb,$# in
-	start,3 | stop,2 | reload,2 | status,2) ;;
-	*) die $EX_USAGE "usage: daemons.sh start DIR BIN | stop|reload|status DIR" ;;
+	start,3 | serve,3 | stop,2 | unserve,2 | reload,2 | status,2) ;;
+	*) die $EX_USAGE "usage: daemons.sh start|serve DIR BIN | stop|unserve|reload|status DIR" ;;
 	esac
 	check_path "$DIR$BIN"
 	DIR=$(realpath -m -- "$DIR")

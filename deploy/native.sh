@@ -55,7 +55,7 @@ make_folders() {
 
 make_secrets() {
 	local account
-	for account in "${ACCOUNTS[@]}"; do
+	for account in "${ACCOUNTS[@]}" serve; do
 		[ -s "$DIR/secrets/$account" ] && continue
 		random_word | write_file 0600 "$DIR/secrets/$account"
 	done
@@ -86,7 +86,7 @@ load_ports() {
 
 save_ports() {
 	local name
-	for name in database broker api dist epmd producer consumer; do
+	for name in database broker api dist epmd producer consumer serve; do
 		[ -z "${PORT[$name]:-}" ] || printf '%s %s\n' "$name" "${PORT[$name]}"
 	done | write_file 0644 "$DIR/run/ports"
 }
@@ -107,7 +107,7 @@ settle_ports() { # NAME...
 # Of the daemons, which may run already: chosen once.
 daemon_ports() {
 	local name
-	for name in producer consumer; do
+	for name in producer consumer serve; do
 		[ -n "${PORT[$name]:-}" ] || PORT[$name]=$(free_port "${PORT[@]}")
 	done
 	save_ports
@@ -390,6 +390,8 @@ server_settings() {
 	database_port: ${PORT[database]}
 	database_name: "sluice"
 	database_sslmode: "disable"
+	serve_http: "127.0.0.1:${PORT[serve]}"
+	serve_token_file: $(yaml_quote "$DIR/secrets/serve")
 	END
 	broker_settings
 	local account

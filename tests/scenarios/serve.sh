@@ -152,6 +152,10 @@ check "a chart has the database's numbers" "$(ask \
 	"$(q "select coalesce(user_type, 'null'), sum(events)
 		from modelled.events_loaded group by 1" | sort)"
 
+check_has "sluice status says where the page is" \
+	"$(SLUICE_SERVE_HTTP=127.0.0.1:$port "$bin/sluice" status)" \
+	"page        $serve_url/"
+
 # -- actions ----------------------------------------------------------------------
 
 check "a pause is told" "$(act pause '{"dataset":"events.events"}')" \
