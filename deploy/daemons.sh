@@ -29,9 +29,8 @@ program() { # DAEMON
 	fi
 }
 
-# What a daemon was started from.
-fingerprint() { # DAEMON
-	program "$1"
+# What it was started from.
+fingerprint() {
 	cat -- "${PROGRAM[0]}" "$DIR/sluice.yaml" \
 		"$(readable "$DIR/environment")" | sha256sum
 }
@@ -55,7 +54,8 @@ supervisor() {
 
 start_one() { # DAEMON
 	local now
-	now=$(fingerprint "$1")
+	program "$1"
+	now=$(fingerprint)
 	if pid_alive "$DIR/run/$1.pid"; then
 		[ "$now" != "$(cat -- "$DIR/run/$1.started" 2>/dev/null)" ] || return 0
 		say "$1: its program, settings or environment changed: starting it again"
