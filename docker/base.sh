@@ -4,7 +4,11 @@
 set -euo pipefail
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/sluice-base.XXXXXX")
-trap 'rm -rf --one-file-system "$work"' EXIT
+clean() { # debootstrap that was ended leaves what it mounted
+	umount -l "$work/root/proc" "$work/root/sys" 2>/dev/null || true
+	rm -rf --one-file-system "$work"
+}
+trap clean EXIT
 debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 || {
 	tail -n 5 "$work/log" >&2
 	exit 69
