@@ -68,7 +68,7 @@ stop_engine() {
 	kill "$engine_pid" 2>/dev/null || true
 	timeout 90 tail --pid="$engine_pid" -f /dev/null || kill -9 "$engine_pid" || true
 	for pid in /proc/[0-9]*; do
-		if tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -qF "$engine/"; then
+		if tr '\0' ' ' 2>/dev/null <"$pid/cmdline" | grep -qF "$engine/"; then
 			kill -9 "${pid#/proc/}" 2>/dev/null || true
 		fi
 	done

@@ -104,7 +104,8 @@ left() {
 		docker network ls -q --filter "name=$(project)"
 		docker volume ls -q --filter "name=$(project)"
 		docker images -q "$(project)*"
-		docker images -q --filter "label=sluice.project=$(project)"
+		docker images -q --filter dangling=true \
+			--filter "label=sluice.project=$(project)"
 	} | sort -u | wc -l
 }
 
