@@ -63,7 +63,7 @@ clean_up() {
 		(cd "$clone" && timeout 200 ./run.sh destroy-rabbitmq --docker --yes \
 			>/dev/null 2>&1) || true
 	[ "${kept:-no}" = no ] || let_images_go
-	stop_engine
+	stop_engine >/dev/null 2>&1 || true
 	rm -rf --one-file-system "$work" 2>/dev/null || true
 	exit $code
 }
@@ -71,7 +71,7 @@ clean_up() {
 # -- what is deployed --------------------------------------------------------------
 
 run() {
-	(cd "$clone" && timeout 1800 ./run.sh "$@")
+	(cd "$clone" && timeout 900 ./run.sh "$@")
 }
 
 # The exit code; what it says goes to $work/said.
@@ -148,7 +148,7 @@ digest() {
 
 # A deployment that is killed while its containers start; the next goes on.
 test_half_made() {
-	local end=$((SECONDS + 2400))
+	local end=$((SECONDS + 1500))
 	(cd "$clone" && exec setsid ./run.sh deploy-rabbitmq --docker --skip-tests) \
 		>"$work/said" 2>&1 </dev/null &
 	half_made=$!
