@@ -255,7 +255,7 @@ show_deployment() {
 say_how() {
 	if [ "$BROKER" = yes ]; then
 		say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
-			"./run.sh status, console, psql, logs; ./run.sh destroy-rabbitmq ends it."
+			"./run.sh status, console, serve, psql, logs; ./run.sh destroy-rabbitmq ends it."
 	else
 		say "Put JSON files into $ROOT/raw_data/events/, load them with ./run.sh console" \
 			"(or ./run.sh sluice load events) and look: ./run.sh status, psql;" \
