@@ -6,9 +6,11 @@
 
 #include <CUnit/CUnit.h>
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static void parts_are_down_until_they_are_up(void)
@@ -93,10 +95,13 @@ static void converse(unsigned port, const char *said, char *heard, size_t room)
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct timeval patience = { .tv_sec = 5 };
 	size_t len = 0;
 	ssize_t got = 1;
 
 	heard[0] = '\0';
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		sizeof(patience));
 	CU_ASSERT_FATAL(fd >= 0 &&
 		connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0);
 	(void)send(fd, said, strlen(said), MSG_NOSIGNAL);
@@ -132,6 +137,56 @@ static void bad_requests_get_an_answer(void)
 	probe_stop(probe);
 }
 
+/* More of them than may be connected, none of them quite idle, and a moment
+ * later somebody who asks. */
+static void idle_clients_keep_nobody_out(void)
+{
+	struct probe *probe = probe_start("127.0.0.1:0", NULL, NULL);
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int idle[200];
+	char heard[4096];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(probe);
+	at.sin_port = htons((uint16_t)probe_port(probe));
+	for (size_t i = 0; i < 200; i++) {
+		idle[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		CU_ASSERT_FATAL(idle[i] >= 0 && connect(idle[i],
+			(const struct sockaddr *)&at, sizeof(at)) == 0);
+	}
+	heard[0] = '\0';
+	for (int tries = 0; tries < 30 && strstr(heard, " 200 ") == NULL;
+		tries++) {
+		for (size_t i = 0; i < 200; i++)
+			(void)send(idle[i], "G", 1, MSG_NOSIGNAL);
+		(void)poll(NULL, 0, 300);
+		converse(probe_port(probe), "GET /healthz HTTP/1.0\r\n\r\n",
+			heard, sizeof(heard));
+	}
+	CU_ASSERT_PTR_NOT_NULL(strstr(heard, " 200 "));
+	for (size_t i = 0; i < 200; i++)
+		(void)close(idle[i]);
+	probe_stop(probe);
+}
+
+static void headers_have_an_end(void)
+{
+	static char large[20000];
+	struct probe *probe = probe_start("127.0.0.1:0", NULL, NULL);
+	char heard[4096];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(probe);
+	(void)snprintf(large, sizeof(large),
+		"GET /readyz HTTP/1.0\r\nX: %019900d", 1);
+	for (int tries = 0; tries < 20; tries++) {
+		converse(probe_port(probe), large, heard, sizeof(heard));
+		if (heard[0] != '\0')
+			break; /* else it hung up on what was still on its way */
+	}
+	CU_ASSERT_PTR_NOT_NULL(strstr(heard, " 431 "));
+	probe_stop(probe);
+}
+
 static void addresses_are_checked(void)
 {
 	static const char *const bad[] = { "9464", ":9464", "127.0.0.1:",
@@ -152,6 +207,8 @@ CU_TestInfo health_tests[] = {
 	{ "there is an end to names", there_is_an_end_to_names },
 	{ "a probe answers", a_probe_answers },
 	{ "bad requests get an answer", bad_requests_get_an_answer },
+	{ "idle clients keep nobody out", idle_clients_keep_nobody_out },
+	{ "headers have an end", headers_have_an_end },
 	{ "addresses are checked", addresses_are_checked },
 	CU_TEST_INFO_NULL,
 };
