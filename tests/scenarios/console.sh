@@ -24,7 +24,6 @@ open() {
 	tm -u new-session -d -x 80 -y 24 -s "$1" \
 		"trap : INT; cd '$work'; stty -a >'$work/$1.before'; $2; echo \"code \$?\"
 		stty -a >'$work/$1.after'; exec sleep 1000"
-	window=$1
 }
 
 screen() { tm capture-pane -p -t "$window"; }
@@ -104,7 +103,7 @@ test_pause() {
 # Without a broker its choices load, on the screen it leaves meanwhile.
 test_direct() {
 	local today
-	open direct "SLUICE_BROKER=false '$bin/sluice' console"
+	window=direct
 	claim "without a broker, other choices" "(2) load specific date from events"
 	today=$(q "select count(*) from meta.source")
 	type_keys 2 2020-13-01 Enter
@@ -205,7 +204,7 @@ pid_of() { # TEXT: of the console in that window
 
 # ends WINDOW SIGNAL CODE: and the terminal is as it was
 ends() {
-	open "$1" "'$bin/sluice' console"
+	window=$1
 	claim "a console opens ($1)" "PostgreSQL ok"
 	kill "-$2" "$(pid_of)"
 	claim "SIG$2 ends it" "code $3"
@@ -262,29 +261,36 @@ type_keys " echo le''ft" Enter
 claim "q leaves" "left"
 check "no row of it stays" "$(screen | grep -c 'PostgreSQL ok')" 0
 
+open direct "SLUICE_BROKER=false '$bin/sluice' console"
+open term "'$bin/sluice' console"
+open int "'$bin/sluice' console"
+open segv "'$bin/sluice' console"
+open plain "NO_COLOR=1 '$bin/sluice' console"
+open dumb "TERM=dumb '$bin/sluice' console"
+open menu "'$bin/sluice' console --plain"
+open ascii "LC_ALL=C '$bin/sluice' console"
+open top "'$bin/sluice' top --interval 1"
 test_direct
 test_shortcuts
 ends term TERM 0
 ends int INT 0
-[[ $(file -b "$bin/sluice" 2>/dev/null) == *asan* ]] || ends segv SEGV 139
-
-open plain "NO_COLOR=1 '$bin/sluice' console"
+ends segv SEGV 139
+window=plain
 claim "it opens without colours" "PostgreSQL ok"
 check "there are none" "$(colours)" 0
-type_keys q
-open dumb "TERM=dumb '$bin/sluice' console"
+window=dumb
 claim "a dumb terminal has the menu" "(1) drop file in raw data dir"
-open menu "'$bin/sluice' console --plain"
+window=menu
 claim "so has --plain" "(1) drop file in raw data dir"
-open ascii "LC_ALL=C '$bin/sluice' console"
+window=ascii
 claim "without UTF-8 it is ASCII" "under way none -----"
 pid=$(pid_of)
 tm kill-session -t ascii
 check "a terminal that goes ends it" \
 	"$(until_true test ! -e "/proc/$pid" && echo yes)" yes
-open top "'$bin/sluice' top --interval 1"
+window=top
 claim "top refreshes a table" "events.events"
-tm send-keys -t top C-c
+type_keys C-c
 claim "until ctrl-c" "code 130"
 check_invariants
 scenario_end
