@@ -79,8 +79,9 @@ static bool add_whole(const struct top *top, struct buf *out, struct err *err)
 		(void)snprintf(queued, sizeof(queued), "%" PRId64,
 			now->queued);
 	return buf_printf(out, err, "%.19s  queued %s  under way %zu  lag %s\n",
-		time, queued, now->source_count, now->lag_secs < 0 ? "none" :
-			output_age(now->lag_secs, lag));
+		time, queued, now->source_count, now->lag_secs >= 0 ?
+			output_age(now->lag_secs, lag) :
+			now->asked ? "none" : "not known");
 }
 
 static bool add_gaps(const struct top *top, struct buf *out, struct err *err)

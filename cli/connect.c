@@ -29,12 +29,21 @@ struct db *connect_db(const struct config *config,
 	const struct account *account, bool read_only,
 	int64_t statement_timeout_ms, struct err *err)
 {
+	return connect_db_until(config, account, read_only,
+		statement_timeout_ms, 0, err);
+}
+
+struct db *connect_db_until(const struct config *config,
+	const struct account *account, bool read_only,
+	int64_t statement_timeout_ms, int stop_fd, struct err *err)
+{
 	struct db *db = login_open(&(struct login){
 		.config = config,
 		.account = account,
 		.application = "sluice",
 		.read_only = read_only,
 		.statement_timeout_ms = statement_timeout_ms,
+		.stop_fd = stop_fd,
 	}, err);
 
 	if (db == NULL)

@@ -16,6 +16,11 @@ struct db *connect_db(const struct config *config,
  * there becomes EXIT_CONFIG with the remedy. Returns false. */
 bool connect_blame_schema(struct err *err);
 
+/* The same; readable, stop_fd makes it and its calls give up soon; 0: none. */
+struct db *connect_db_until(const struct config *config,
+	const struct account *account, bool read_only,
+	int64_t statement_timeout_ms, int stop_fd, struct err *err);
+
 /* A connection to RabbitMQ. */
 struct broker *connect_broker(const struct config *config,
 	const struct account *account, struct err *err);

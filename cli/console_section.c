@@ -241,9 +241,19 @@ size_t section_wants(const struct overview *overview, enum console_page page)
 	return count == 0 && section->silent ? 0 : count + 1;
 }
 
-static void draw_title(const struct section *section, size_t count,
-	struct canvas *canvas, const struct area *area)
+/* Without the database only what the state file and the folders tell. */
+static bool is_known(const struct overview *overview,
+	const struct section *section)
 {
+	return overview->asked || section->draw == draw_source ||
+		section->draw == draw_endpoint;
+}
+
+static void draw_title(const struct overview *overview,
+	const struct section *section, struct canvas *canvas,
+	const struct area *area)
+{
+	const size_t count = section->count(overview);
 	size_t at = area->column;
 	const size_t end = area->column + area->columns;
 
@@ -251,7 +261,8 @@ static void draw_title(const struct section *section, size_t count,
 		section->title);
 	if (count == 0)
 		at += canvas_put(canvas, area->row, at, end - at, STYLE_DIM,
-			" none");
+			is_known(overview, section) ? " none" :
+			" not known");
 	else if (at + strlen(section->heads) + 12 < end)
 		at += canvas_putf(canvas, area->row, at, end - at, STYLE_DIM,
 			" %zu (%s)", count, section->heads);
@@ -270,7 +281,7 @@ void section_draw(const struct overview *overview, enum console_page page,
 	const struct section *section = &sections[page];
 	const size_t count = section->count(overview);
 
-	draw_title(section, count, canvas, area);
+	draw_title(overview, section, canvas, area);
 	for (size_t i = 0; i + 1 < area->rows && first + i < count; i++) {
 		struct line line = { canvas, area->row + 1 + i, area->column,
 			area->column + area->columns, first + i == selected };

@@ -286,8 +286,8 @@ static void draw_totals(const struct overview *overview,
 	size_t at = 0;
 
 	at += canvas_putf(canvas, row, at, canvas->columns, style, "lag %s  ",
-		overview->lag_secs < 0 ? "none" :
-			output_age(overview->lag_secs, lag));
+		overview->lag_secs >= 0 ? output_age(overview->lag_secs, lag) :
+			overview->asked ? "none" : "not known");
 	if (overview->has_broker)
 		at += canvas_putf(canvas, row, at, canvas->columns,
 			STYLE_PLAIN, "queued %s  ",
@@ -451,7 +451,8 @@ int console_draw(struct console_view *view, struct canvas *canvas)
 	if (view->choices != NULL && canvas->rows >= CHOICES_ROWS)
 		(void)canvas_put(canvas, --end, 0, canvas->columns, STYLE_BOLD,
 			view->choices);
-	if (view->overview == NULL && view->trouble == NULL)
+	if (view->overview == NULL && view->trouble == NULL &&
+		view->page != CONSOLE_HELP)
 		draw_welcome(canvas, end);
 	row = draw_troubles(view, canvas, row, canvas->rows < 16 ? 1 :
 		TROUBLES);

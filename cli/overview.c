@@ -211,11 +211,9 @@ static void open_database(struct overview_asker *asker,
 		asker->db = NULL;
 	}
 	if (asker->db == NULL)
-		asker->db = connect_db(config, &config->reader, true,
+		asker->db = connect_db_until(config, &config->reader, true,
 			set > 0 && set < STATEMENT_MS ? set : STATEMENT_MS,
-			&server->err);
-	if (asker->db != NULL && asker->stop_fd > 0)
-		db_set_stop_fd(asker->db, asker->stop_fd);
+			asker->stop_fd, &server->err);
 }
 
 static bool ask_database(struct overview_asker *asker,

@@ -190,6 +190,7 @@ test_away() {
 	kill_server postgresql
 	claim "a database that goes is told" "PostgreSQL away"
 	claim "with the reason" "PostgreSQL: "
+	claim "what it alone knows is not known" "loads not known"
 	claim "the rest goes on" "RabbitMQ ok"
 	"$top/deploy/native.sh" start "$servers" --fast >>"$work/start.log" 2>&1
 	claim "and that it is back" "PostgreSQL ok"

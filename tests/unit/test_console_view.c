@@ -81,6 +81,25 @@ static void what_there_is_is_shown(void)
 	canvas_clear(&canvas);
 }
 
+static void what_nobody_can_tell_is_not_none(void)
+{
+	static const struct overview dead = { .lag_secs = -1, .queued = -1,
+		.database.err = { .kind = ERR_RETRY, .text = "not there" },
+		.counts.published = -1 };
+	struct console_view view = { .overview = &dead,
+		.history = &history };
+	struct canvas canvas = { 0 };
+
+	draw(&canvas, 20, 60, &view);
+	check_row(&canvas, 0, "Sluice  PostgreSQL away");
+	check_row(&canvas, 1, "PostgreSQL: not there");
+	check_row(&canvas, 5, "lag not known  rejects -");
+	check_row(&canvas, 6, "under way none");
+	check_row(&canvas, 7, "loads not known");
+	check_row(&canvas, 8, "rejects not known");
+	canvas_clear(&canvas);
+}
+
 static void every_size_is_taken(void)
 {
 	struct canvas canvas = { 0 };
@@ -169,6 +188,8 @@ static void the_rate_is_that_of_the_last_looks(void)
 
 CU_TestInfo console_view_tests[] = {
 	{ "what there is is shown", what_there_is_is_shown },
+	{ "what nobody can tell is not none",
+		what_nobody_can_tell_is_not_none },
 	{ "every size is taken", every_size_is_taken },
 	{ "before the first look it says so",
 		before_the_first_look_it_says_so },
