@@ -36,7 +36,8 @@ usage() {
 	                      --keep-data   what was loaded stays, stopped
 	                    all take --docker or --native: in containers, or on
 	                    private servers of this machine; else what is deployed
-	                    already, or Docker where an engine answers
+	                    already, or containers where a Docker engine answers and
+	                    can make them
 	  status            sources, queues, rates, lag, rejects on one screen
 	  serve             the page for the browser: starts it, says where it is
 	                      --stop        stops it
@@ -115,7 +116,7 @@ verb_serve() {
 }
 
 docker_serve() {
-	die $EX_USAGE "in containers there is no page: ./run.sh status, console"
+	die $EX_USAGE "in containers the page is served in the foreground: ./run.sh sluice serve"
 }
 
 # For people with shortcuts and a hint; what is given a command says only what
