@@ -58,7 +58,8 @@ usage() {
 	END
 	[ ! -e "$ROOT/bench/run.sh" ] ||
 		say "  bench [ARGS]      measure this machine; bench direct: sluice load;" \
-			$'\n'"                    bench growth: a load when there is much already"
+			$'\n'"                    bench growth: a load when there is much already;" \
+			$'\n'"                    bench api: polling an HTTP API"
 	say "  help              this"
 }
 
@@ -148,6 +149,11 @@ verb_bench() {
 	build_preset release sluice sluice-producer sluice-consumer \
 		gen_events bare_load latency
 	case ${1:-} in
+	api)
+		"$ROOT/deploy/packages.sh" install test
+		build_preset release api_server
+		exec "$ROOT/bench/api.sh" "${@:2}"
+		;;
 	direct | growth) exec "$ROOT/bench/$1.sh" "${@:2}" ;;
 	esac
 	exec "$ROOT/bench/run.sh" "$@"

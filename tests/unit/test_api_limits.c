@@ -162,6 +162,32 @@ static void the_circuit_opens_and_tries_again(void)
 	fail(&host, 181000, false);
 }
 
+/* At any moment the state file has at least what was made: a crash does not
+ * give the day's requests anew. */
+static void requests_of_a_day_count_before_they_are_made(void)
+{
+	struct api_host host = host_with((struct api_limits){
+		.per_day = 1000, .at_once = 1000 });
+	const int64_t day = WALL / 86400000000;
+	int written = 0;
+
+	CU_ASSERT_FALSE(api_host_promised(&host, WALL));
+	for (int made = 0; made < 1000; made++) {
+		if (!api_host_promised(&host, WALL)) {
+			host.promised = api_host_promise(&host, true, WALL);
+			host.promised_day = day;
+			written++;
+		}
+		CU_ASSERT_TRUE(host.promised > host.used);
+		CU_ASSERT_TRUE(host.promised - host.used <= 16);
+		api_host_take(&host, 1000, WALL);
+	}
+	CU_ASSERT_EQUAL(host.promised, 1000);
+	CU_ASSERT_TRUE(written < 400);
+	CU_ASSERT_EQUAL(api_host_promise(&host, false, WALL), 1000);
+	CU_ASSERT_FALSE(api_host_promised(&host, WALL + DAY * 1000));
+}
+
 static void the_table_says_what_is_tried_again(void)
 {
 	struct api_range on[] = { { 429, 429 }, { 500, 599 } };
@@ -178,6 +204,8 @@ CU_TestInfo api_limits_tests[] = {
 		wishes_are_read_and_clamped },
 	{ "dates are read", dates_are_read },
 	{ "budgets of second, minute and day are kept", budgets_are_kept },
+	{ "requests of a day count before they are made",
+		requests_of_a_day_count_before_they_are_made },
 	{ "the stricter limit counts", the_stricter_limit_counts },
 	{ "so many at once and no more", so_many_at_once },
 	{ "a wish keeps the whole host quiet",
