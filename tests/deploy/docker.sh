@@ -11,6 +11,27 @@ mkdir -p "$clone/tests" "$tools" "$work/fake" "$work/compose"
 cp -R "$TOP"/{run.sh,deploy,docker,pipelines,sql} "$clone/"
 cp -R "$TOP/tests/data" "$clone/tests/"
 
+# What the stage that compiles has is all that it needs: a folder that is new
+# must be copied, too.
+builder_has_all() (
+	local words
+	mkdir "$parent/src" && cd "$parent/src"
+	while read -r -a words; do
+		mkdir -p "${words[-1]}"
+		case ${words[-1]} in
+		*/) (cd "$TOP" && cp -R "${words[@]:1:${#words[@]}-2}" \
+			"$parent/src/${words[-1]}") ;;
+		*) cp -R "$TOP/${words[1]}/." "${words[-1]}/" ;;
+		esac
+	done < <(sed -n '/ AS builder$/,/^RUN cmake/p' "$TOP/docker/Dockerfile" |
+		grep '^COPY ' | grep -v ' /src/')
+	cmake --preset dev -DSLUICE_TESTS=OFF >/dev/null &&
+		ninja -C build/dev -n sluice sluice-producer sluice-consumer
+)
+if [ -z "$("$TOP/deploy/packages.sh" missing build)" ]; then
+	check_true "the image that compiles has all sources" builder_has_all
+fi
+
 # All programs of this machine but those that are played.
 find /usr/bin /bin /usr/sbin /sbin -maxdepth 1 ! -type d ! -name 'docker*' \
 	! -name debootstrap -exec ln -sf -t "$tools" -- {} +
