@@ -126,6 +126,20 @@ check "with the same PostgreSQL" "$(cat "$clone/var/run/postgresql.pid" |
 	cut -d' ' -f1)" "$before"
 check "and all runs" "$(code_of "$run" status)" 0
 check_true "queues too" has "$work/said" "sluice.events.dead"
+
+page_code() {
+	curl -s --noproxy '*' -m 20 -o /dev/null -w '%{http_code}' "$page/" || true
+}
+
+check "the page starts" "$(code_of "$run" serve)" 0
+page=$(sed -n 's|^\(http://127\..*\)/$|\1|p' "$work/said")
+check "and answers where it says" "$(page_code)" 200
+check "its token is private" "$(stat -c %a "$clone/var/secrets/serve")" 600
+check "it is stopped alone" "$(code_of "$run" serve --stop)" 0
+check "and is gone" "$(page_code)" 000
+check "while all else runs" "$(code_of "$run" status)" 0
+check "it starts again where it was" "$(code_of "$run" serve)" 0
+check_true "at the same address" has "$work/said" "$page/"
 said=$(printf '3\n' | "$run" console)
 check_true "the console drops files now" grep -q 'drop file in raw data dir' <<<"$said"
 all=$(pids)
