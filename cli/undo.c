@@ -268,8 +268,8 @@ static const char *const free_statements[] = {
 	"update meta.source r set replay_of = $2::uuid\n"
 	"from meta.source s\n"
 	"where s.source_id = $1::bigint and r.replay_of = s.drop_id",
-	"update meta.source set drop_id = $2::uuid\n"
-	"where source_id = $1::bigint",
+	("update meta.source set drop_id = $2::uuid\n"
+	 "where source_id = $1::bigint"),
 };
 
 static bool free_drop(const struct undo *undo, struct db *db, struct err *err)

@@ -83,7 +83,9 @@ static bool shake_hands(int fd, const char *host, int64_t *days,
 
 	if (ok) {
 		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-		(void)SSL_set_tlsext_host_name(ssl, host);
+		/* SSL_set_tlsext_host_name, but for its cast */
+		(void)SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+			TLSEXT_NAMETYPE_host_name, (char *)(uintptr_t)host);
 		ok = SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1 ?
 			read_days(ssl, days, err) :
 			err_set(err, ERR_RETRY, "%s: no TLS there", host);
