@@ -114,7 +114,8 @@ check "loaded again it is there again" "$(ask "$delta")" $((before_backup + 36))
 
 if command -v tmux >/dev/null; then
 	printf '3\r' | TERM=xterm TMUX='' timeout 120 python3 \
-		"$TOP/tests/support/on_terminal.py" 100 --when "sluice=>" "$run" deploy \
+		"$TOP/tests/support/on_terminal.py" 100 --when "sluice=>" \
+		--when "load specific date" "$run" deploy \
 		>"$work/said" 2>&1 || true
 	check_true "on a terminal: the console" has "$work/said" "load specific date"
 	check_true "and psql" has "$work/said" "sluice=>"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""on_terminal.py COLUMNS[,COLUMNS...] [--when TEXT] COMMAND... - on a terminal.
+"""on_terminal.py COLUMNS[,COLUMNS...] [--when TEXT]... COMMAND... - on a terminal.
 
 The window has the first width, and the next one each time something was shown
-in between. What is typed comes from standard input, at once or when the text
-was shown; what the command shows goes to standard output, byte for byte. Its
+in between. What is typed comes from standard input, at once or when the texts
+were shown; what the command shows goes to standard output, byte for byte. Its
 exit code is ours.
 """
 import fcntl
@@ -21,9 +21,10 @@ def resize(fd, columns):
 
 def main():
     widths = [int(width) for width in sys.argv[1].split(",")]
-    command, when = sys.argv[2:], b""
-    if command[0] == "--when":
-        when, command = os.fsencode(command[1]), command[2:]
+    command, awaited = sys.argv[2:], []
+    while command[0] == "--when":
+        awaited.append(os.fsencode(command[1]))
+        command = command[2:]
     typed = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
     master, slave = pty.openpty()
     resize(slave, widths.pop(0))
@@ -35,7 +36,7 @@ def main():
     os.close(slave)
     all_shown = b""
     while True:
-        if typed and when in all_shown:
+        if typed and all(text in all_shown for text in awaited):
             os.write(master, typed)
             typed = b""
         try:
