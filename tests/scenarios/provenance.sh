@@ -38,6 +38,7 @@ taps_are() { # NUMBER
 
 # tap ARGS...: in the background, until it listens
 tap() {
+	: >"$work/tap.err" # what the one before said is no answer
 	"$bin/sluice" tap "$@" >"$work/tapped" 2>"$work/tap.err" &
 	tap_pid=$!
 	until_true grep -q 'from now on' "$work/tap.err"
@@ -81,13 +82,14 @@ kill -KILL "$tap_pid"; wait "$tap_pid" 2>/dev/null || true
 until_true taps_are 0 || true
 check "a kill takes the queue along, too" "$(tap_queues)" 0
 mkfifo "$work/pipe"
+: >"$work/tap.err" # what the one before said is no answer
 "$bin/sluice" tap >"$work/pipe" 2>"$work/tap.err" & tap_pid=$!
 head -n 1 "$work/pipe" >"$work/first" & head_pid=$!
 until_true grep -q 'from now on' "$work/tap.err" || true
 drop "$top/tests/data/events_sample.json" events sample.json
 eventually "events are loaded" "$complete_sources" 4
-wait "$head_pid" || true
-until_true ended "$tap_pid" || true
+until_true ended "$head_pid" || kill "$head_pid"
+until_true ended "$tap_pid" || kill -KILL "$tap_pid"
 code=0; wait "$tap_pid" || code=$?
 check "a closed pipe ends it quietly" "$code $(cat "$work/tap.err")" \
 	"74 what is published from now on (ctrl-c ends it)"
