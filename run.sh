@@ -147,7 +147,7 @@ verb_bench() {
 	[ -e "$ROOT/bench/run.sh" ] || misuse "no verb bench"
 	"$ROOT/deploy/packages.sh" install build run broker
 	build_preset release sluice sluice-producer sluice-consumer \
-		gen_events bare_load latency
+		gen_events bare_load bare_lite latency
 	case ${1:-} in
 	api)
 		"$ROOT/deploy/packages.sh" install test
