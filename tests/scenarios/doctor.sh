@@ -3,15 +3,6 @@
 # sentence says what is waited for; dead servers keep nobody waiting.
 . "$(dirname "$0")/lib.sh"
 
-# exits CODE COMMAND...: prints its output
-exits() {
-	local want=$1 got=0 out
-	shift
-	out=$(timeout 120 "$@" 2>&1) || got=$?
-	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
-	printf '%s\n' "$out"
-}
-
 # grade ID [VAR=VALUE...]: the worst of a check
 grade() {
 	local id=$1

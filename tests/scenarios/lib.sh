@@ -209,6 +209,16 @@ eventually() {
 	check "$1" "$got" "$3"
 }
 
+# exits CODE COMMAND...: prints its output; run by $exits_as (a function), if any
+exits_as=''
+exits() {
+	local want=$1 got=0 out
+	shift
+	out=$($exits_as timeout 120 "$@" 2>&1) || got=$?
+	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
+	printf '%s\n' "$out"
+}
+
 # until_true COMMAND...: until it succeeds, or the deadline
 until_true() {
 	local end=$((SECONDS + deadline_secs))

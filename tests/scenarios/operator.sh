@@ -4,14 +4,7 @@
 # crash and never a silent drop.
 . "$(dirname "$0")/lib.sh"
 
-# exits CODE COMMAND...: prints its output
-exits() {
-	local want=$1 got=0 out
-	shift
-	out=$(as_daemon timeout 30 "$@" 2>&1) || got=$?
-	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
-	printf '%s\n' "$out"
-}
+exits_as=as_daemon
 
 consumer_runs() {
 	kill -0 "$consumer_pid" 2>/dev/null && echo yes || echo no

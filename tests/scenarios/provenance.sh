@@ -4,15 +4,6 @@
 # nobody misses it.
 . "$(dirname "$0")/lib.sh"
 
-# exits CODE COMMAND...: prints its output
-exits() {
-	local want=$1 got=0 out
-	shift
-	out=$(timeout 60 "$@" 2>&1) || got=$?
-	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
-	printf '%s\n' "$out"
-}
-
 # why FILTER ARGS...: of the first row
 why() {
 	local filter=$1

@@ -4,15 +4,6 @@
 # once and is counted once, and a dry run changes nothing.
 . "$(dirname "$0")/lib.sh"
 
-# exits CODE COMMAND...: prints its output
-exits() {
-	local want=$1 got=0 out
-	shift
-	out=$(timeout 120 "$@" 2>&1) || got=$?
-	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
-	printf '%s\n' "$out"
-}
-
 replay() { # CODE ARGS...
 	local want=$1
 	shift

@@ -4,15 +4,6 @@
 # load the same keys; what was replaced is back, and its file loads again.
 . "$(dirname "$0")/lib.sh"
 
-# exits CODE COMMAND...: prints its output
-exits() {
-	local want=$1 got=0 out
-	shift
-	out=$(timeout 120 "$@" 2>&1) || got=$?
-	[ "$got" = "$want" ] || out="exit $got instead of $want: $out"
-	printf '%s\n' "$out"
-}
-
 # make FILE TAG FROM TO: records whose keys and parts others have, too; every
 # tenth is refused
 make() {
