@@ -155,16 +155,14 @@ static bool do_due(struct care_work *work, const struct chore *chore,
 }
 
 /* The thread that tells may have looked before it was there to be seen. */
-static bool take_news(struct care *care, int64_t *wait_ms, struct err *err)
+static bool take_news(struct care *care, struct err *err)
 {
-	bool some, left;
+	bool some;
 
-	if (!news_take(care->work.writer, care->work.config, &some, &left, err))
+	if (!news_take(care->work.writer, care->work.config, &some, err))
 		return false;
 	if (some)
 		notify_wake(care->notify);
-	if (left)
-		*wait_ms = NEWS_AGAIN_MS;
 	return true;
 }
 
@@ -173,11 +171,11 @@ static bool look_after(struct care *care, int64_t *wait_ms, struct err *err)
 {
 	struct care_work *work = &care->work;
 
-	return care_writer(work, err) && take_news(care, wait_ms, err) &&
+	return care_writer(work, err) && take_news(care, err) &&
 		do_due(work, &care_reports, wait_ms, err) &&
 		(work->config->data_tests_every_secs == 0 ||
 			do_due(work, &care_tests, wait_ms, err)) &&
-		take_news(care, wait_ms, err) &&
+		take_news(care, err) &&
 		care_objects(&care->objects, work, wait_ms, err);
 }
 
@@ -247,11 +245,11 @@ bool care_once(const struct config *config, struct err *err)
 {
 	struct care_work work = { .config = config, .at_once = true };
 	int64_t wait_ms = LOOK_MS;
-	bool some, left;
+	bool some;
 	bool ok;
 
 	ok = care_writer(&work, err) &&
-		news_take(work.writer, config, &some, &left, err) &&
+		news_take(work.writer, config, &some, err) &&
 		do_due(&work, &care_reports, &wait_ms, err);
 	close_both(&work);
 	return ok;

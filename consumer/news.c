@@ -8,11 +8,15 @@
 
 #define TAKEN_MAX "10000" /* at a time: a transaction is to stay short */
 
-/* In one order, as two consumers may be at it. */
+/* One taker after the other. Were they side by side, the load that completes a
+ * source could be taken, and told, before the one with its records. */
+static const char turn_sql[] =
+	"select pg_advisory_xact_lock(hashtext('sluice news'))";
+
 static const char take_sql[] =
 	"with taken as (delete from meta.news where news_id in ("
 	"select news_id from meta.news order by news_id limit " TAKEN_MAX
-	" for update skip locked) returning *)"
+	") returning *)"
 	" select pipeline, kind, count(*), sum(sources), sum(records),"
 	" sum(inserted), sum(updated), sum(unchanged), sum(rejected),"
 	" sum(filtered), min(at), max(at), coalesce(to_jsonb((array_agg("
@@ -148,7 +152,7 @@ static bool take_some(struct db *db, const struct config *config,
 	struct db_result *news = NULL;
 	bool ok;
 
-	ok = db_begin(db, err) &&
+	ok = db_begin(db, err) && db_exec(db, turn_sql, err) &&
 		db_query(db, take_sql, 0, NULL, &news, err);
 	*taken = ok ? db_rows(news) : 0;
 	for (size_t i = 0; ok && i < *taken; i++)
@@ -160,19 +164,8 @@ static bool take_some(struct db *db, const struct config *config,
 	return ok || err_wrap(err, "take what is in meta.news");
 }
 
-static bool is_left(struct db *db, bool *left, struct err *err)
-{
-	struct db_result *one = NULL;
-	const bool ok = db_query(db, "select from meta.news limit 1", 0, NULL,
-		&one, err);
-
-	*left = ok && db_rows(one) > 0;
-	db_result_free(one);
-	return ok;
-}
-
 bool news_take(struct db *db, const struct config *config, bool *some,
-	bool *left, struct err *err)
+	struct err *err)
 {
 	size_t taken;
 
@@ -182,5 +175,5 @@ bool news_take(struct db *db, const struct config *config, bool *some,
 			return false;
 		*some = *some || taken > 0;
 	} while (taken > 0);
-	return is_left(db, left, err);
+	return true;
 }

@@ -8,11 +8,9 @@
 
 /* Takes all there is at the moment, in transactions of its own: moves
  * meta.care, fills meta.notification. *some tells whether there was any.
- * Several may do this at once: each piece of news is taken once. *left: others
- * are at it and have not committed; what they do cannot be seen yet, so look
- * again in NEWS_AGAIN_MS. */
-#define NEWS_AGAIN_MS 200
+ * Several may do this at once: each piece of news is taken once, in the order
+ * in which it was left, one taker waiting for the other. */
 bool news_take(struct db *db, const struct config *config, bool *some,
-	bool *left, struct err *err) MUST_CHECK;
+	struct err *err) MUST_CHECK;
 
 #endif

@@ -60,17 +60,14 @@ static bool send_all(const struct fate *fate, struct outbox *outbox,
 }
 
 /* The care thread may have looked before what we took was there to be seen. */
-static bool take_news(struct notify *notify, int64_t *again_ms,
-	struct err *err)
+static bool take_news(struct notify *notify, struct err *err)
 {
-	bool some, left;
+	bool some;
 
-	if (!news_take(notify->outbox.db, notify->config, &some, &left, err))
+	if (!news_take(notify->outbox.db, notify->config, &some, err))
 		return false;
 	if (some)
 		bell_ring(notify->care);
-	if (left)
-		*again_ms = NEWS_AGAIN_MS;
 	return true;
 }
 
@@ -78,11 +75,10 @@ static bool look_after(struct notify *notify, int64_t *wait_ms,
 	struct err *err)
 {
 	struct outbox *outbox = &notify->outbox;
-	int64_t again_ms = LOOK_MS;
 
-	return keep_open(outbox, err) && take_news(notify, &again_ms, err) &&
+	return keep_open(outbox, err) && take_news(notify, err) &&
 		sweep(notify, err) && send_all(notify->fate, outbox, err) &&
-		outbox_wait_ms(outbox, again_ms, wait_ms, err);
+		outbox_wait_ms(outbox, LOOK_MS, wait_ms, err);
 }
 
 static bool is_leaving(const struct notify *notify)
@@ -166,11 +162,11 @@ bool notify_once(const struct config *config, int64_t *sent, int64_t *failed,
 {
 	struct outbox outbox = { .config = config,
 		.since_us = clock_wall_us() };
-	bool some, left;
+	bool some;
 	bool ok;
 
 	ok = keep_open(&outbox, err) &&
-		news_take(outbox.db, config, &some, &left, err) &&
+		news_take(outbox.db, config, &some, err) &&
 		outbox_sweep(&outbox, err) && send_all(NULL, &outbox, err);
 	*sent = outbox.sent;
 	*failed = outbox.failed;

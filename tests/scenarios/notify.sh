@@ -266,6 +266,25 @@ check "a load without daemons tells as well, and only whom it may concern" \
 eventually "what has no end there waits" "select state || ' ' || (error like '%does not answer%')
 	from meta.notification where target = 'down'" "queued true"
 
+# Two take news at once: the first holds the load that brought the records, the
+# second sees the one that completed the source.
+forget
+coproc first { psql_at "$owner_url"; }
+printf '%s\n' "begin; select pg_advisory_xact_lock(hashtext('sluice news'));
+	insert into meta.news (kind, pipeline, sources, records) values ('load', 'shop', 0, 3);
+	select 'taken';" >&"${first[1]}"
+until read -r line <&"${first[0]}" && [ "$line" = taken ]; do :; done
+q "insert into meta.news (kind, pipeline, sources, records)
+	values ('load', 'shop', 1, 0)" >/dev/null
+as_daemon "$bin/sluice" notify send >"$work/send.log" 2>&1 &
+sends=$!
+eventually "who comes second waits for the first" "select count(*) from pg_locks
+	where locktype = 'advisory' and not granted" 1
+printf 'commit; \\q\n' >&"${first[1]}"
+wait "$sends" || true # another target is down
+check "and a source is told with its records" \
+	"$(got http '[.path[0:5], .body.sources, .body.records]')" '["/hook",1,3]'
+
 printf '{"id": 4, "amount": 1}\n' >"$work/mended.json"
 (as_daemon "$bin/sluice" load --file "$work/mended.json" --dataset sales) >>"$work/load.log" 2>&1
 "$bin/sluice" models run >>"$work/load.log" 2>&1
