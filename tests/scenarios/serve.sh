@@ -36,8 +36,8 @@ for what in trickle body idle; do
 done
 eventually "what is dropped while slow clients hang on is loaded" \
 	"$complete_sources" 3
-eventually "data tests ran" "select count(*) from meta.test_result
-	where test = 'never_true'" 1
+eventually "data tests ran" "select count(*) > 0 from meta.test_result
+	where test = 'never_true'" t
 
 # -- who may ------------------------------------------------------------------
 
@@ -174,7 +174,8 @@ eventually "a source that was loaded again is there again" \
 
 streams=()
 for ((i = 0; i < 16; i++)); do
-	curl -sN --noproxy '*' -m 170 "$serve_url/api/v1/live" -o "$work/live.$i" &
+	curl -sN --noproxy '*' -m 170 --retry 100 --retry-delay 1 \
+		"$serve_url/api/v1/live" -o "$work/live.$i" & # a probe may sit there
 	streams+=($!)
 done
 full() { [ "$(code /api/v1/live -m 2 2>/dev/null)" = 503 ]; }
@@ -196,7 +197,8 @@ check "idle connections keep nobody out" \
 # -- servers that go -----------------------------------------------------------------
 
 serve_database away
-check "without PostgreSQL data is 503" "$(code /api/v1/sources)" 503
+data_is() { [ "$(code /api/v1/sources)" = "$1" ]; }
+check "without PostgreSQL data is 503" "$(until_true data_is 503 && echo yes)" yes
 check "and says why" "$(ask /api/v1/sources | jq -r .error.code)" unavailable
 unreachable() {
 	[ "$(ask /api/v1/overview | jq .overview.database.reachable)" = "$1" ]
@@ -204,8 +206,7 @@ unreachable() {
 check "the overview says so" "$(until_true unreachable false && echo yes)" yes
 check "the page itself is there" "$(code /)" 200
 serve_database back
-back() { [ "$(code /api/v1/sources)" = 200 ]; }
-check "it comes back by itself" "$(until_true back && echo yes)" yes
+check "it comes back by itself" "$(until_true data_is 200 && echo yes)" yes
 check "in the overview, too" "$(until_true unreachable true && echo yes)" yes
 
 # -- the door, shut -------------------------------------------------------------------
