@@ -129,6 +129,9 @@ python3 "$top/tests/support/openapi.py" "$top/docs/openapi.yaml" \
 	>"$work/openapi.txt" 2>&1 || true
 check_has "docs/openapi.yaml and the server agree" "$(cat "$work/openapi.txt")" \
 	', 0 faults'
+replayed="select count(*) from meta.source
+	where replay_of is not null and completed_at is not null"
+eventually "the sample that it had loaded again is there" "$replayed" 1
 check "the description is served" "$(ask /openapi.yaml | sha256sum)" \
 	"$(sha256sum <"$top/docs/openapi.yaml")"
 etag=$(ask /app.js -D - -o /dev/null | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
@@ -166,9 +169,7 @@ check "it ends" "$(act resume '{}' | jq .changed)" true
 check "an unknown dataset is the caller's fault" "$(act pause \
 	'{"dataset":"nothing"}' -o /dev/null -w '%{http_code}')" 400
 act replay "{\"source_id\":$sample}" >/dev/null
-eventually "a source that was loaded again is there again" \
-	"select count(*) > 0 from meta.source
-		where replay_of is not null and completed_at is not null" t
+eventually "a source that was loaded again is there again" "$replayed" 2
 
 # -- many, and slow -------------------------------------------------------------------
 
