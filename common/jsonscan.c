@@ -2,7 +2,7 @@
  *
  * One walk serves both: json_scan and json_parse inline it, with and without
  * the tape, so that they cannot disagree. */
-#include "common/jsonscan.h"
+#include "common/jsonscan_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -583,6 +583,28 @@ enum json_status json_parse(const char *text, size_t len,
 	if (at < len)
 		return bad(&s, at, syntax, "text behind the value");
 	return JSON_OK;
+}
+
+/* -- single tokens ---------------------------------------------------- */
+
+size_t json_string_end(const char *text, size_t len, size_t at, bool *escaped)
+{
+	struct json_fault fault;
+	struct scan s = { .text = text, .len = len, .fault = &fault,
+		.block = (size_t)0 - BLOCK };
+
+	at--; /* where the quote might be */
+	return scan_string(&s, &at, escaped) == JSON_OK ? at : 0;
+}
+
+size_t json_plain_end(const char *text, size_t len, size_t at,
+	enum json_type *type)
+{
+	struct json_fault fault;
+	struct scan s = { .text = text, .len = len, .at = at,
+		.fault = &fault };
+
+	return scan_plain(&s, type) == JSON_OK ? s.at : 0;
 }
 
 /* -- decoding --------------------------------------------------------- */

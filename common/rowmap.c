@@ -6,9 +6,9 @@
 #include "common/rowmap.h"
 
 #include "common/dupkeys.h"
+#include "common/jsonmold.h"
 #include "common/rowcell.h"
 #include "common/rowpath.h"
-#include "common/rowshape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,11 @@ struct rowmap {
 	struct json_tape tape;
 	struct dupkeys dupkeys;
 	size_t *found;       /* by column: node of its value, or NONE */
-	struct rowshape shape; /* the record `known` was found in */
+	const size_t *where; /* found, or known */
+	bool plain;          /* no string of the record is escaped */
+	struct json_mold mold; /* of the record `known` was found in */
 	size_t *known;       /* found, of that record */
+	bool known_deep;     /* some of it is no string, number or word */
 	uint64_t known_unknown; /* its keys that no column asks for */
 	const size_t *outside; /* rowmap_outside's nodes */
 	struct buf decoded;  /* text of cells */
@@ -71,7 +74,7 @@ void rowmap_free(struct rowmap *map)
 	dupkeys_clear(&map->dupkeys);
 	free(map->found);
 	free(map->known);
-	rowshape_clear(&map->shape);
+	json_mold_clear(&map->mold);
 	buf_clear(&map->decoded);
 	buf_clear(&map->scratch);
 	buf_clear(&map->extra);
@@ -210,7 +213,7 @@ static bool note_value(struct mapping *in, struct rowpath *step, size_t node)
 static const struct mapping *find_value(const struct mapping *in,
 	const struct mapping *outside, size_t column, size_t *node)
 {
-	*node = in->map->found[column];
+	*node = in->map->where[column];
 	if (outside == NULL || in->map->outside[column] == ROWMAP_OWN)
 		return in;
 	*node = in->map->outside[column];
@@ -230,6 +233,9 @@ static bool reserve_decoded(const struct mapping *in,
 	struct rowmap *map = in->map;
 	size_t need = 0;
 
+	buf_reset(&map->decoded);
+	if (map->plain && outside == NULL)
+		return true;
 	for (size_t i = 0; i < map->dataset->column_count; i++) {
 		size_t at;
 		const struct mapping *of = find_value(in, outside, i, &at);
@@ -237,7 +243,6 @@ static bool reserve_decoded(const struct mapping *in,
 		if (needs_room(of, at))
 			need += of->tape->nodes[at].len;
 	}
-	buf_reset(&map->decoded);
 	return need == 0 || buf_grow(&map->decoded, need, in->err);
 }
 
@@ -298,6 +303,26 @@ static enum row_status read_cell(const struct mapping *in,
 	return status == ROW_OK ? rowcell_read(in, &v, cell) : status;
 }
 
+/* The commonest of all on a short way: a string as it stands, in a column of
+ * text. */
+static bool read_string(const struct mapping *in, const struct column *column,
+	size_t at, struct cell *cell)
+{
+	const struct json_node *node;
+
+	if (column->type != COLUMN_TEXT || at == NONE)
+		return false;
+	node = &in->tape->nodes[at];
+	if (node->type != JSON_STRING || node->escaped ||
+		(column->max_length > 0 && node->len - 2 > column->max_length))
+		return false;
+	cell->type = COLUMN_TEXT;
+	cell->null = node->len == 2 && column->empty_as_null;
+	cell->v.s.data = in->text + node->start + 1;
+	cell->v.s.len = node->len - 2;
+	return !cell->null;
+}
+
 static enum row_status read_cells(const struct mapping *in,
 	const struct mapping *outside, struct cell *cells)
 {
@@ -309,6 +334,8 @@ static enum row_status read_cells(const struct mapping *in,
 		size_t at;
 		const struct mapping *of = find_value(in, outside, i, &at);
 
+		if (read_string(of, &dataset->columns[i], at, &cells[i]))
+			continue;
 		status = read_cell(of, &dataset->columns[i], at, &cells[i]);
 		in->fault->outside = status != ROW_OK && of != in;
 	}
@@ -374,28 +401,51 @@ static enum row_status read_extra(const struct mapping *in, struct cell *cell)
 	return check_extra(in);
 }
 
+static bool is_deep(const struct rowmap *map)
+{
+	for (size_t i = 0; i < map->dataset->column_count; i++) {
+		const size_t at = map->found[i];
+
+		if (at != NONE && map->tape.nodes[at].type >= JSON_ARRAY)
+			return true;
+	}
+	return false;
+}
+
 /* Remembers where the values stood, unless its keys alone do not tell what
  * becomes of it. */
 static void learn(const struct mapping *in, uint64_t unknown_before)
 {
 	struct rowmap *map = in->map;
 
-	if (!rowshape_due(&map->shape) || (map->unknown_node != NONE &&
+	if (!json_mold_due(&map->mold, in->len) || (map->unknown_node != NONE &&
 		map->dataset->unknown != UNKNOWN_IGNORE))
 		return;
-	if (!rowshape_learn(&map->shape, in->text, in->tape))
+	if (!json_mold_learn(&map->mold, in->text, &map->tape))
 		return; /* slower, that is all */
 	memcpy(map->known, map->found,
 		map->dataset->column_count * sizeof(*map->known));
 	map->known_unknown = map->unknown - unknown_before;
+	map->known_deep = is_deep(map);
 }
 
-/* A record with the keys of the one that was learned. */
-static void find_again(struct rowmap *map)
+/* Does the record have the form of the one that was learned? Then its values
+ * stand where they stood. */
+static bool find_again(struct mapping *in)
 {
-	memcpy(map->found, map->known,
-		map->dataset->column_count * sizeof(*map->found));
+	struct rowmap *map = in->map;
+	size_t end;
+
+	if (!json_mold_fits(&map->mold, in->text, in->len, &end) ||
+		end != in->len)
+		return false;
+	if (map->known_deep)
+		json_mold_whole(&map->mold);
+	in->tape = &map->mold.tape;
+	map->where = map->known;
+	map->plain = !map->mold.escaped;
 	map->unknown += map->known_unknown;
+	return true;
 }
 
 /* Its keys: none stands twice; where the columns' values stand. */
@@ -418,6 +468,8 @@ static enum row_status scan_keys(struct mapping *in)
 	}
 	for (size_t i = 0; i < map->dataset->column_count; i++)
 		map->found[i] = NONE;
+	map->where = map->found;
+	map->plain = false; /* as far as is known */
 	if (!note_value(in, &map->root, 0))
 		return ROW_FAILED;
 	learn(in, unknown_before);
@@ -430,6 +482,11 @@ static enum row_status scan_record(struct mapping *in)
 	struct rowmap *map = in->map;
 	struct json_fault fault;
 
+	map->unknown_node = NONE;
+	buf_reset(&map->extra);
+	buf_reset(&map->extra_nodes);
+	if (find_again(in))
+		return ROW_OK;
 	if (json_parse(in->text, in->len, &map->tape, &fault) != JSON_OK)
 		return rowcell_syntax(in, &fault, NULL, fault.at);
 	if (map->tape.nodes[0].type != JSON_OBJECT)
@@ -437,13 +494,7 @@ static enum row_status scan_record(struct mapping *in)
 			map->tape.nodes[0].start,
 			"%s where a record, an object, is wanted",
 			rowcell_type(map->tape.nodes[0].type));
-	map->unknown_node = NONE;
-	buf_reset(&map->extra);
-	buf_reset(&map->extra_nodes);
-	if (!rowshape_like(&map->shape, in->text, &map->tape))
-		return scan_keys(in);
-	find_again(map);
-	return ROW_OK;
+	return scan_keys(in);
 }
 
 static enum row_status check_unknown(const struct mapping *in)

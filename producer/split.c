@@ -32,6 +32,8 @@ void split_clear(struct split *split)
 	within_clear(&split->within);
 	stream_clear(&split->stream);
 	buf_clear(&split->kept);
+	json_mold_clear(&split->mold);
+	json_tape_clear(&split->tape);
 }
 
 /* Behind an item all the values of the way are open, or none. */
@@ -101,6 +103,36 @@ bool split_is_last(struct split *split, size_t bytes, bool *last,
 static const struct split_fault too_long = { .code = "record_too_long",
 	.what = "longer than max_record_bytes" };
 
+/* The next record may have the form of this one. */
+static void learn(struct split *split, size_t len)
+{
+	struct json_fault fault;
+
+	if (json_mold_due(&split->mold, len) &&
+		json_parse(text(split), len, &split->tape, &fault) == JSON_OK &&
+		!json_mold_learn(&split->mold, text(split), &split->tape))
+		return; /* out of memory: slower, that is all */
+}
+
+/* json_measure of the window's first len bytes. */
+static enum json_status measure(struct split *split, size_t len, bool final,
+	struct json_extent *extent, struct json_fault *fault)
+{
+	const char *const value = text(split);
+	enum json_status status;
+
+	if (len == 0 || value[0] != '{')
+		return json_measure(value, len, final, extent, fault);
+	if (json_mold_fits(&split->mold, value, len, &extent->len)) {
+		extent->one_line = split->mold.one_line;
+		return JSON_OK;
+	}
+	status = json_measure(value, len, final, extent, fault);
+	if (status == JSON_OK)
+		learn(split, extent->len);
+	return status;
+}
+
 bool split_judge(struct split *split, enum value_status *verdict,
 	struct json_extent *extent, struct split_fault *fault, struct err *err)
 {
@@ -108,8 +140,8 @@ bool split_judge(struct split *split, enum value_status *verdict,
 	enum json_status status;
 
 	for (;;) {
-		status = json_measure(text(split), seen(split),
-			split->stream.ended, extent, &json);
+		status = measure(split, seen(split), split->stream.ended,
+			extent, &json);
 		if (status != JSON_SHORT || seen_all(split))
 			break;
 		if (!split_see_more(split, err))
@@ -409,7 +441,7 @@ static bool take_line(struct split *split, struct item *item, size_t len,
 	struct split_fault fault;
 	struct json_extent extent;
 
-	status = json_measure(text(split), len, true, &extent, &json);
+	status = measure(split, len, true, &extent, &json);
 	if (status == JSON_OK && extent.len == len)
 		return split_take_whole(split, item, &extent, err);
 	fault = (struct split_fault){ json.code, json.what, json.at };

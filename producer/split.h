@@ -13,7 +13,7 @@
 #define SLUICE_SPLIT_H
 
 #include "common/buf.h"
-#include "common/jsonscan.h"
+#include "common/jsonmold.h"
 #include "producer/stream.h"
 
 enum item_kind {
@@ -76,6 +76,8 @@ struct split {
 	enum split_state state;
 	bool failed;     /* the remainder was an item */
 	struct buf kept; /* first bytes of a bad item */
+	struct json_mold mold; /* of an earlier value */
+	struct json_tape tape; /* for learning it */
 };
 
 /* Records stand at the JSON Pointer `records` ("": they are the file). The

@@ -34,8 +34,15 @@ bool stream_resume(struct stream *stream, const struct place *at,
 	struct err *err) MUST_CHECK;
 
 /* What is in the window; both borrowed until stream_want. */
-const char *stream_text(const struct stream *stream);
-size_t stream_have(const struct stream *stream);
+static inline const char *stream_text(const struct stream *stream)
+{
+	return stream->data + stream->start;
+}
+
+static inline size_t stream_have(const struct stream *stream)
+{
+	return stream->end - stream->start;
+}
 
 /* Brings `bytes` into the window, or all that is left when it is less. */
 bool stream_want(struct stream *stream, size_t bytes, struct err *err)

@@ -29,7 +29,7 @@ max_len() { # TARGET
 	case $1 in
 	reader) echo 48 ;;
 	input) echo 96 ;;
-	jsonscan) echo 128 ;;
+	jsonscan | jsonmold) echo 128 ;;
 	copybin | ident | inotify) echo 256 ;;
 	rowmap) echo 512 ;;
 	*) echo 1024 ;;
