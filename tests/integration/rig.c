@@ -86,7 +86,7 @@ static void set_up(void)
 	(void)snprintf(rig.vhost, sizeof(rig.vhost), "%s", test_vhost());
 	rig.config.consumer = rig.config.admin;
 	rig.config.producer = rig.config.admin;
-	rig.config.heartbeat_secs = 3;
+	rig.config.heartbeat_secs = 30; /* a busy machine loses no connection */
 }
 
 /* -- the database ------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include "tests/integration/database.h"
 #include "tests/integration/support.h"
 
-#define RIG_PATIENCE_MS 30000 /* for what must come */
+#define RIG_PATIENCE_MS 120000 /* for what must come */
 
 /* Everything new, no consumer yet. Fails the test when it cannot be. */
 void rig_make(void);

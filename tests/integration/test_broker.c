@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 30000 /* for what must come; a test that waits so long
+#define PATIENCE_MS 120000 /* for what must come; a test that waits so long
 			   * has failed */
 #define DROP "6f1c2d3e-4b5a-4978-8695-a4b3c2d1e0f1"
 
@@ -709,7 +709,7 @@ static void a_silent_server_fails_the_handshake(void)
 	struct broker_options options = test_broker_options();
 	const int fd = listen_somewhere(&options.port);
 
-	options.heartbeat_secs = 1;
+	options.heartbeat_secs = 2;
 	check_not_opened(options, ERR_RETRY, "does not answer");
 	(void)close(fd);
 }
@@ -790,7 +790,7 @@ static void waiting_on_a_frozen_server_ends(void)
 	struct proxy proxy;
 	struct err err;
 
-	options.heartbeat_secs = 1;
+	options.heartbeat_secs = 2;
 	start_proxy(&proxy, &options);
 	broker = open_with(&options);
 	proxy.frozen = true;
@@ -827,7 +827,7 @@ static void check_publish_ends(size_t len)
 	struct proxy proxy;
 	struct err err;
 
-	options.heartbeat_secs = 1;
+	options.heartbeat_secs = 2;
 	make_queue("frozen", 0);
 	start_proxy(&proxy, &options);
 	broker = open_with(&options);
@@ -854,7 +854,7 @@ static void asking_a_frozen_server_ends(void)
 	bool found;
 	struct err err = { 0 };
 
-	options.heartbeat_secs = 1;
+	options.heartbeat_secs = 2;
 	start_proxy(&proxy, &options);
 	broker = open_with(&options);
 	proxy.frozen = true;
@@ -902,19 +902,33 @@ static void a_wake_fd_ends_the_wait(void)
 	broker_close(broker);
 }
 
-/* The server closes a connection that sends no heartbeat for two of them. */
-static void heartbeats_keep_an_idle_connection(void)
+static bool stays_idle(struct err *err)
 {
 	struct broker_options options = test_broker_options();
 	struct broker_event event;
 	struct broker *broker;
-	struct err err = { 0 };
+	bool ok;
 
 	options.heartbeat_secs = 1;
 	broker = open_with(&options);
-	must(broker_wait(broker, -1, 6000, &event, &err), &err);
-	CU_ASSERT_EQUAL(event.kind, BROKER_NOTHING);
+	ok = broker_wait(broker, -1, 6000, &event, err);
+	CU_ASSERT_TRUE(!ok || event.kind == BROKER_NOTHING);
 	broker_close(broker);
+	return ok;
+}
+
+/* The server closes a connection that sends no heartbeat for two of them: every
+ * one, if none is sent; one, if it is this process that could not. */
+static void heartbeats_keep_an_idle_connection(void)
+{
+	struct err err = { 0 };
+	bool ok = false;
+
+	for (int tries = 0; !ok && tries < 5; tries++) {
+		err = (struct err){ 0 };
+		ok = stays_idle(&err);
+	}
+	must(ok, &err);
 }
 
 CU_TestInfo broker_tests[] = {

@@ -78,8 +78,9 @@ for file in "$work"/made/*; do
 	esac
 done
 rm -rf "$work/made"
-deadline_secs=120
+deadline_secs=$((deadline_secs * 2)) # a GiB is among them
 eventually "all $files files are complete" "$complete_sources" "$files"
+files_put_away
 
 while IFS='|' read -r file code good_rows; do
 	check "$file: one reject, $code, neighbours loaded" \

@@ -28,6 +28,7 @@ jq '.[0]' "$sample" >"$work/one.json"
 drop "$work/one.json"
 n=$((n + 2))
 eventually "all $n forms are complete" "$complete_sources" "$n"
+files_put_away
 check "nothing was rejected" "$(q 'select count(*) from meta.reject')" 0
 check "each form holds the 36 events, the last one" "$(q "select count(*)
 	from meta.source where manifest_records = 36")|$(q "select count(*)

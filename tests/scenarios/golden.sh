@@ -36,6 +36,7 @@ for n in 1 2 3; do
 	drop "$top/tests/data/events_sample.json" events "sample_$n.json"
 	expect_counts "$n" "$top/tests/data/expected_fact_events.csv"
 done
+files_put_away
 check "every drop is in processed" \
 	"$(find "$work/raw/processed" -name 'sample_*.json' | wc -l)" 3
 check "a receipt holds" \

@@ -24,11 +24,11 @@ eventually "before: a file loads" "$complete_sources" 1
 mount -t tmpfs -o mode=755 none "$folder"
 drop "$sample" events over.json
 eventually "mounted over: a file loads" "$complete_sources" 2
-until_true test -z "$(find "$folder" -type f)"
+files_put_away
 umount -l "$folder"
 drop "$sample" events after.json
 eventually "unmounted: a file loads" "$complete_sources" 3
-until_true test -z "$(find "$folder" -type f)"
+files_put_away
 
 # an overlay over it, and a file that is put into its upper layer from outside
 files=3
@@ -42,7 +42,7 @@ if mount -t overlay none "$folder" -o \
 	mv "$work/upper/.behind" "$work/upper/behind.json"
 	eventually "written into an overlay's upper layer: a file loads" \
 		"$complete_sources" 4
-	until_true test ! -e "$folder/behind.json"
+	files_put_away
 	umount -l "$folder"
 fi
 # a mount whose files somebody else writes, as the host of a container may
@@ -64,7 +64,7 @@ if [ -d "$work/elsewhere" ] && bindfs "$work/elsewhere" "$work/mounted"; then
 	[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/elsewhere/.far"
 	mv "$work/elsewhere/.far" "$work/elsewhere/far.json"
 	eventually "dropped behind the mount: a file loads" "$complete_sources" "$files"
-	until_true test ! -e "$work/elsewhere/far.json"
+	files_put_away
 	umount -l "$folder"
 	umount -l "$work/mounted"
 	until_true grep -q event=inotify_reaches "$work/producer.log"

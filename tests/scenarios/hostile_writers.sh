@@ -3,6 +3,12 @@
 # while they are read and after that; folders renamed, removed and made again:
 # every byte that was claimed is in the ledger, and what came later loads too.
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/relays.sh
+. "$top/tests/support/relays.sh"
+
+scenario_undo() {
+	relays_end
+}
 
 # lines FROM TO: records
 lines() {
@@ -10,8 +16,9 @@ lines() {
 }
 
 # begin NAME: drops a file of 20,000 records and stops the producer while it
-# reads; $claimed is the file.
+# reads, which takes it long; $claimed is the file.
 begin() {
+	relay amqp 'slow 40000'
 	lines 1 20000 >"$work/raw/$1.new"
 	[ -z "$run_as" ] || chown "$run_as:$run_group" "$work/raw/$1.new"
 	mv "$work/raw/$1.new" "$folder/$1.json"
@@ -28,9 +35,14 @@ confirmed() { # NAME
 	[ "$(q "select chunks > 3 from meta.source where name = 'writers/$1'")" = t ]
 }
 
+producer_goes_on() {
+	relay amqp pass
+	kill -CONT "$producer_pid"
+}
+
 # finished NAME: it goes on and ends; what was claimed is loaded or one reject
 finished() {
-	kill -CONT "$producer_pid"
+	producer_goes_on
 	eventually "$1: complete" "select completed_at is not null from meta.source
 		where name = 'writers/$1.json'" t
 	check "$1: the rest is one reject that says why" "$(q "select count(*), min(code)
@@ -43,8 +55,14 @@ finished() {
 	check "$1: what loaded is the beginning of it" "$(q "select count(*) = max(id)
 		from raw.writers_delta d join meta.source s on s.source_id = d._source
 		where name = 'writers/$1.json'")" t
+	files_put_away
 	check_has "$1: the file lies in failed/" \
 		"$(find "$work/raw/failed" -type f)" "$1.json"
+}
+
+# It scans the folders, connects then.
+watches_again() {
+	[ "$(grep -c event=connected "$work/producer.log")" -gt 1 ]
 }
 
 scenario_begin hostile_writers
@@ -63,7 +81,8 @@ Y
 "$bin/sluice" apply >>"$work/apply.log" 2>&1
 mkdir -p "$folder"
 [ -z "$run_as" ] || chown -R "$run_as:$run_group" "$work/raw"
-producer_start
+relay_start amqp "$(setting broker_port)"
+SLUICE_BROKER_PORT=$(cat "$work/amqp.port") producer_start
 consumer_start
 
 begin appended
@@ -83,7 +102,7 @@ begin replaced
 lines 30001 30005 >"$folder/.new"
 [ -z "$run_as" ] || chown "$run_as:$run_group" "$folder/.new"
 mv "$folder/.new" "$folder/replaced.json"
-kill -CONT "$producer_pid"
+producer_goes_on
 eventually "replaced: both load" "select count(*), sum(manifest_records) from meta.source
 	where name = 'writers/replaced.json' and completed_at is not null" "2|20005"
 
@@ -92,7 +111,7 @@ begin moved
 mv "$folder" "$work/raw/away"
 lines 40001 40003 >"$work/raw/away/late.json"
 [ -z "$run_as" ] || chown "$run_as:$run_group" "$work/raw/away/late.json"
-kill -CONT "$producer_pid"
+producer_goes_on
 until_true grep -q 'path=away why="it holds files' "$work/producer.log"
 check "a file in a folder of no dataset is left, and said" \
 	"$([ -f "$work/raw/away/late.json" ] && echo there)" there
@@ -114,14 +133,18 @@ mv "$work/raw_elsewhere" "$work/raw"
 eventually "made again, away and back: what was dropped there loads" "select count(*)
 	from meta.source where completed_at is not null and name = 'writers/anew.json'" 1
 
+check "the producer that did all this is still the first" \
+	"$(grep -c "event=start " "$work/producer.log")" 1
+
 # one that is written slowly is taken when it is closed, once
+producer_stop
+SLUICE_SETTLE_SECS=3600 SLUICE_BROKER_PORT=$(cat "$work/amqp.port") producer_start
+until_true watches_again || true
 for i in 1 2 3 4 5 6; do
 	lines "6000$i" "6000$i"
 	sleep 0.3
 done >"$folder/slow.json"
 eventually "written slowly: loads whole" "select manifest_records from meta.source
 	where completed_at is not null and name = 'writers/slow.json'" 6
-check "the producer that did all this is still the first" \
-	"$(grep -c "event=start " "$work/producer.log")" 1
 check_invariants
 scenario_end

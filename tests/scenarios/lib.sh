@@ -228,6 +228,51 @@ until_true() {
 	done
 }
 
+no_file_claimed() {
+	[ -z "$(find "$work/raw" -path '*/.claimed/*' -type f 2>/dev/null)" ]
+}
+
+# files_put_away: until no file is in the producer's hands. Its source may be
+# complete before the producer hears so and moves it.
+files_put_away() {
+	until_true no_file_claimed || true
+}
+
+# -- loads that stop half-way ---------------------------------------------------
+# Who looks at a source that is half loaded, or kills what loads it, must not
+# have to be quick.
+
+# loads_stop_after NUMBER: those after so many more wait for a lock
+loads_stop_after() {
+	q "select pg_advisory_lock(4711), pg_sleep(3600)" >/dev/null 2>&1 &
+	loads_stopped=$!
+	eventually "loads will stop half-way" "select count(*) from pg_locks
+		where locktype = 'advisory' and granted and objid = 4711" 1
+	q "create function meta.stop_here() returns trigger language plpgsql
+		security definer as \$\$begin
+			if (select count(*) from meta.load) >
+				$(q 'select count(*) from meta.load') + $1 then
+				perform pg_advisory_xact_lock(4711);
+			end if;
+			return null;
+		end\$\$;
+		create trigger stop_here after insert on meta.load
+			for each statement execute function meta.stop_here()"
+}
+
+load_is_stopped() {
+	[ "$(q "select count(*) from pg_locks where locktype = 'advisory'
+		and not granted and objid = 4711")" -gt 0 ]
+}
+
+# When what waited was killed.
+loads_go_on() {
+	q "select pg_terminate_backend(pid) from pg_locks where granted
+		and locktype = 'advisory' and objid = 4711" >/dev/null
+	wait "$loads_stopped" 2>/dev/null || true
+	q "drop function meta.stop_here() cascade"
+}
+
 # What every table of Sluice holds, as one line: to see that nothing changed.
 # What the consumer does behind its loads comes in its own time.
 tables_digest() {

@@ -70,6 +70,7 @@ note "$count files in $((SECONDS - begun)) s"
 check "each record is there once" "$(q 'select count(*), min(id), max(id),
 	(select count(*) from raw.many_delta) from raw.many')" \
 	"$((count + 1))|-1|$((count - 1))|$((count + 1))"
+files_put_away
 check "every file is in processed/, none is left" \
 	"$(find "$work/raw/processed" -type f | wc -l)|$(find "$folder" -name '*.json' | wc -l)" \
 	"$((count + 1))|0"

@@ -131,6 +131,7 @@ check "a derived row shows the record it was found in" "$(why '.record | fromjso
 		from raw.users order by user_id limit 1)")"
 
 # -- replayed, changed, removed, in the object store
+files_put_away
 file=$(find "$work/raw/processed" -name plain.json)
 cp -p "$file" "$work/kept.json"
 sed -i 's/N/M/' "$file"

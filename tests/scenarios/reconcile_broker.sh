@@ -8,12 +8,6 @@ all_confirmed() {
 	[ "$(find "$work/raw/processed" -type f 2>/dev/null | wc -l)" = "$1" ]
 }
 
-# Of the big file, so that a part of it is loaded and a part is not.
-some_are_loaded() {
-	[ "$(q "select coalesce(sum(records), 0) from meta.source
-		where name like '%big.json'")" -gt 0 ]
-}
-
 json_of() { # NAME KEY: of the dry run's source of that name
 	jq -r --arg name "$1" ".sources[] | select(.name == \$name) | .$2" \
 		<"$work/dry.json"
@@ -32,9 +26,11 @@ until_true all_confirmed 2 || true
 drop "$top/tests/data/events_sample.json" events two.json
 until_true all_confirmed 3 || true
 # part of the big one is loaded before the disk is lost
+loads_stop_after 3
 SLUICE_BATCH_ROWS=100 consumer_start
-until_true some_are_loaded || true
+until_true load_is_stopped || true
 consumer_stop KILL
+loads_go_on
 producer_stop
 loaded=$(q "select count(*) from meta.chunk join meta.source using (drop_id)
 	where name like '%big.json'")

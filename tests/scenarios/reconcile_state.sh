@@ -3,6 +3,12 @@
 # one half sent, one not sent at all, one loaded but not moved away. The
 # producer starts anew and takes none for another; reconcile finishes them.
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/relays.sh
+. "$top/tests/support/relays.sh"
+
+scenario_undo() {
+	relays_end
+}
 
 claimed() {
 	find "$work/raw/events/.claimed" -type f | wc -l
@@ -27,7 +33,9 @@ drop "$top/tests/data/events_sample.json" events moved.json
 eventually "a file is loaded" "$complete_sources" 1
 producer_stop
 moved=$(q 'select drop_id from meta.source')
-SLUICE_CONFIRM_WINDOW=1 producer_start # slow enough to be met half-way
+relay_start amqp "$(setting broker_port)"
+relay amqp 'slow 20000' # it is met half-way
+SLUICE_BROKER_PORT=$(cat "$work/amqp.port") producer_start
 drop "$work/big.json"
 until_true some_are_loaded || true
 producer_stop KILL
@@ -45,6 +53,10 @@ check_has "without a state file it says so" "$(reconcile --dry-run)" \
 producer_start
 drop "$top/tests/data/events_sample.json" events new.json
 eventually "the producer starts anew" "$complete_sources" 2
+three_are_claimed() {
+	[ "$(claimed)" = 3 ]
+}
+until_true three_are_claimed || true # the new one was moved
 check "it takes no claimed file for another" "$(claimed)" 3
 check_has "it says what it found" "$(cat "$work/producer.log")" claimed_by_nobody
 reconcile_dry

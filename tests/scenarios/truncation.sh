@@ -31,6 +31,7 @@ q "select substr(name, 6), inserted + updated + unchanged, rejected,
 	from meta.source s order by name collate \"C\"" >"$work/got"
 check "records before the break load, the rest is one reject, each byte counts" \
 	"$(diff "$work/got" "$work/want" | head -n 20)" ""
+files_put_away
 check "what failed lies in failed/, the rest in processed/" \
 	"$(q "select count(*) from meta.source where remainder_failed")|$(q "select count(*)
 		from meta.source where not remainder_failed")" \

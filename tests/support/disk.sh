@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034,SC2154
 
 files=0 records=0 bad='' traced=''
-term_secs=10 # 5 are promised; the machine may be busy
+term_secs=30 # 5 are promised, to a machine that is not busy; none: for ever
 
 # own_mounts SCRIPT ARGS...: again, where mounts are nobody else's
 own_mounts() {
@@ -62,10 +62,14 @@ all_moved() {
 }
 
 # settled SECONDS: all is done, or the traced program has ended, or time is up
+# since a call failed
 settled() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + deadline_secs)) failed=no
 	while [ "$SECONDS" -lt "$end" ] && kill -0 "$traced" 2>/dev/null; do
 		all_moved && all_complete && return 0
+		if [ $failed = no ] && injected; then
+			failed=yes end=$((SECONDS + $1))
+		fi
 		sleep 0.05
 	done
 }

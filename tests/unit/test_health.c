@@ -13,6 +13,23 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* Since when does not matter here: a busy machine takes its time. */
+static const char *without_seconds(struct buf *text)
+{
+	char *to = text->data;
+
+	if (to == NULL)
+		return "";
+	for (const char *from = to; *from != '\0';) {
+		if (strncmp(from, " (for ", 6) == 0)
+			from += strcspn(from, ")") + 1;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+	return text->data;
+}
+
 static void parts_are_down_until_they_are_up(void)
 {
 	struct buf text = { 0 };
@@ -22,8 +39,9 @@ static void parts_are_down_until_they_are_up(void)
 	health_down("queue of a", "full; files wait");
 	health_down("disk", "fuller");
 	CU_ASSERT_FALSE(health_ready(&text));
-	CU_ASSERT_STRING_EQUAL(text.data, "disk: fuller (for 0 s)\n"
-		"queue of a: full; files wait (for 0 s)\n");
+	CU_ASSERT_PTR_NOT_NULL(strstr(text.data, "disk: fuller (for "));
+	CU_ASSERT_STRING_EQUAL(without_seconds(&text), "disk: fuller\n"
+		"queue of a: full; files wait\n");
 	health_up("disk");
 	health_up("nobody");
 	buf_clear(&text);
@@ -42,7 +60,7 @@ static void what_works_may_have_a_note(void)
 	buf_reset(&text);
 	health_down("inotify", "gone");
 	CU_ASSERT_FALSE(health_ready(&text));
-	CU_ASSERT_STRING_EQUAL(text.data, "inotify: gone (for 0 s)\n");
+	CU_ASSERT_STRING_EQUAL(without_seconds(&text), "inotify: gone\n");
 	health_up("inotify");
 	CU_ASSERT_TRUE(health_ready(NULL));
 	buf_clear(&text);
@@ -80,7 +98,7 @@ static void a_probe_answers(void)
 	health_down("disk", "full");
 	CU_ASSERT_TRUE(probe_ask(address, &ready, &text, &err));
 	CU_ASSERT_FALSE(ready);
-	CU_ASSERT_STRING_EQUAL(text.data, "disk: full (for 0 s)\n");
+	CU_ASSERT_STRING_EQUAL(without_seconds(&text), "disk: full\n");
 	health_up("disk");
 	probe_stop(probe);
 	CU_ASSERT_FALSE(probe_ask(address, &ready, &text, &err));
@@ -95,7 +113,7 @@ static void converse(unsigned port, const char *said, char *heard, size_t room)
 		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	const struct timeval patience = { .tv_sec = 5 };
+	const struct timeval patience = { .tv_sec = 30 };
 	size_t len = 0;
 	ssize_t got = 1;
 
