@@ -42,9 +42,12 @@ function show(focus) {
 	end_all();
 	clear(main);
 	document.querySelectorAll("#nav a").forEach((a) => {
-		if (page && a.getAttribute("href") === page.path)
+		if (page && a.getAttribute("href") === page.path) {
 			a.setAttribute("aria-current", "page");
-		else
+			a.parentNode.scrollLeft = a.offsetLeft -
+				a.parentNode.offsetLeft -
+				(a.parentNode.clientWidth - a.offsetWidth) / 2;
+		} else
 			a.removeAttribute("aria-current");
 	});
 	document.title = page && page.path !== "/" ?

@@ -5,7 +5,7 @@ import { watch } from "/live.js";
 import { fillWith, onChange, table } from "/parts.js";
 
 function stateOf(e) {
-	if (!e.known)
+	if (!e.known || (e.last_check === null && !e.running))
 		return badge("never asked", "");
 	if (e.error)
 		return badge("fails", "bad");

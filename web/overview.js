@@ -59,13 +59,25 @@ function total(queues, dead) {
 	return known.reduce((sum, q) => sum + q.ready, 0);
 }
 
+/* One that was not run yet has not passed. */
+function testsTile(tests) {
+	const passed = tests.filter((t) => t.outcome === "pass").length;
+	const idle = tests.filter((t) => !t.outcome).length;
+	const wrong = tests.filter((t) =>
+		t.outcome === "fail" || t.outcome === "broken").length;
+	const notes = [wrong > 0 ? `${number(wrong)} fail` : "none fails"];
+	if (idle > 0)
+		notes.push(`${number(idle)} not run yet`);
+	return tests.length === 0 ? tile("Tests", "\u2013", "none") :
+		tile("Tests", `${number(passed)}/${number(tests.length)}`,
+			notes.join("; "), wrong > 0 ? "bad" : "");
+}
+
 function tiles(o) {
 	const speed = recent(live.samples, "loaded");
 	const dead = o.broker ? total(o.queues, true) : 0;
 	const queued = o.broker ? total(o.queues, false) : null;
 	const lag = o.lag.oldest_seconds ?? null;
-	const wrong = (o.tests ?? []).filter((t) =>
-		t.outcome === "fail" || t.outcome === "broken").length;
 	return [
 		tile("Loaded", speed === null ? "\u2013" : rate(speed),
 			`records a second; ${number(o.records?.last_minute)} in the last minute`),
@@ -80,9 +92,7 @@ function tiles(o) {
 			`${number(Object.values(o.rejects.last_hour)
 				.reduce((a, b) => a + b, 0))} in the last hour` : "",
 		o.rejects?.total > 0 ? "warn" : ""),
-		tile("Tests", o.tests ? `${number(o.tests.length - wrong)}/${number(o.tests.length)}` :
-			"\u2013", wrong > 0 ? `${wrong} fail` : "none fails",
-		wrong > 0 ? "bad" : ""),
+		testsTile(o.tests ?? []),
 	];
 }
 
@@ -186,9 +196,10 @@ function health(o) {
 		t.outcome !== "pass");
 	if (!o.models)
 		return empty("Not known", "PostgreSQL cannot be asked.");
+	const ran = (o.tests ?? []).filter((t) => t.outcome).length;
 	if (stale.length === 0 && wrong.length === 0)
 		return empty("All is well", `${number(o.models.length)} models are ` +
-			`fresh, ${number(o.tests.length)} tests have no complaint.`);
+			`fresh, ${number(ran)} tests have no complaint.`);
 	return h("ul", { class: "plain" }, stale.map((m) => h("li", {},
 		state("stale"), " ", go("/models", text(m.model)),
 		h("div", { class: "note" }, text(m.error)))),

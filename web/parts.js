@@ -132,7 +132,7 @@ export function onChange(mark, act) {
 
 export function needToken(what) {
 	return h("p", { class: "hint" }, token() ? "" :
-		`${what} can hold what records hold: they need the token (key t).`);
+		`${what} can hold what records hold: they need the token (button Token, or key t).`);
 }
 
 const outcomes = { pass: "good", warn: "warn", fail: "bad", broken: "bad" };

@@ -101,7 +101,8 @@ export function reject(main, { id }) {
 			fillWith(shown, () => get(`rejects/${id}/bytes`), bytesOf);
 		else
 			clear(shown, empty("The bytes need the token",
-				"They can be anything that people put into files. Press t."));
+				"They can be anything that people put into files: " +
+				"Token, above, or key t."));
 	};
 	main.append(h("p", { class: "back" }, go("/rejects", "\u2190 Rejects")),
 		h("div", { class: "head" }, h("h1", {}, `Reject ${id}`)),

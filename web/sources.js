@@ -108,7 +108,7 @@ function derived(list) {
 function receiptOf(receipt) {
 	return [
 		h("div", { class: "grid two" },
-			card("The law", {}, law(receipt),
+			card("Where its records went", {}, law(receipt),
 				receipt.faults.length > 0 ? h("ul", { class: "bad" },
 					receipt.faults.map((f) => h("li", {}, text(f)))) : null,
 				receipt.derived.length > 0 ? h("ul", { class: "plain" },

@@ -38,7 +38,7 @@ function one(test) {
 	if (token())
 		fillWith(rows, () => get("tests/failures", words), failures);
 	else
-		clear(rows, empty("Failing rows need the token", "Press t."));
+		clear(rows, empty("Failing rows need the token", "Token, above, or key t."));
 	return card(null, { class: "chosen" }, h("div", { class: "head" },
 		h("h2", {}, text(test.test)), outcome(test.outcome)),
 	h("div", { class: "grid two" },

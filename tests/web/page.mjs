@@ -112,6 +112,15 @@ async function every_page() {
 		await page.waitForFunction(() => innerWidth < 400);
 		ok(`${path} fits a phone`, await page.evaluate(() =>
 			document.documentElement.scrollWidth <= innerWidth));
+		await open(path);
+		ok(`${path} is within sight in a phone's head`, await page.evaluate(
+			() => {
+				const box = (e) => e.getBoundingClientRect();
+				const link = document.querySelector("nav [aria-current]");
+				return box(link).left >= box(link.parentNode).left - 1 &&
+					box(link).right <= box(link.parentNode).right + 1;
+			}));
+		await drawn(path);
 		await shot(`phone${name_of(path)}`, true);
 		await page.setViewportSize(desk);
 	}
@@ -131,6 +140,15 @@ async function numbers() {
 	check("and rejects", digits(await text(
 		".tile:has(.label:text-is('Rejects')) .value")),
 	await sql("select count(*) from meta.reject where resolved_by is null"));
+	check("a test that was not run has not passed", await text(
+		".tile:has(.label:text-is('Tests')) .value"), await sql(`select
+		count(*) filter (where outcome = 'pass') || '/24' from (select
+		distinct on (pipeline, test) outcome from meta.test_result
+		order by pipeline, test, result_id desc) t`));
+	await open("/endpoints");
+	check("an endpoint that was never asked is not fine", await page.locator(
+		".badge.good").count(), 0);
+	await open("/");
 	const live = await page.locator("section[data-chart]").count();
 	check("four charts are live", live, 4);
 	await eventually("they are drawn", () => [...document.querySelectorAll(
