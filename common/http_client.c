@@ -119,6 +119,18 @@ static bool keep_header(struct http_reply *reply, const char *line, size_t len)
 	return true;
 }
 
+/* "transfer-encoding: chunked", or gzip before it, with blanks or without. */
+static bool ends_chunked(const char *line, size_t len)
+{
+	static const char word[] = "chunked";
+	const size_t word_len = sizeof(word) - 1;
+
+	while (len > 0 && strchr(" \t\r\n", line[len - 1]) != NULL)
+		len--;
+	return len > word_len && strchr(":, \t", line[len - word_len - 1]) !=
+		NULL && strncasecmp(line + len - word_len, word, word_len) == 0;
+}
+
 /* Each answer, a redirect's too, begins anew. A body that ends where the
  * connection does may have been cut. */
 static size_t on_header(char *line, size_t size, size_t count, void *arg)
@@ -132,7 +144,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 		return len;
 	}
 	if (starts_with(line, len, "content-length:") ||
-		starts_with(line, len, "transfer-encoding: chunked"))
+		(starts_with(line, len, "transfer-encoding:") &&
+			ends_chunked(line, len)))
 		flight->framed = true;
 	return keep_header(flight->reply, line, len) ? len : 0;
 }

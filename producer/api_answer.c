@@ -10,17 +10,18 @@
 /* Parents and children of a page that was the same before were told then. */
 #define NO_CONTENT 204
 #define NOT_MODIFIED 304
+#define VALIDATOR_MAX 4096 /* a longer one is not kept, nor sent back */
 
 /* -- judging ----------------------------------------------------------------- */
 
 static bool take_header(const struct buf *headers, const char *name,
 	char **to, struct err *err)
 {
-	struct buf text = { .max = 4096 };
+	struct buf text = { 0 };
 
 	free(*to);
-	*to = http_reply_header(headers, name, &text, err) ?
-		buf_take(&text) : NULL;
+	*to = http_reply_header(headers, name, &text, err) &&
+		text.len <= VALIDATOR_MAX ? buf_take(&text) : NULL;
 	buf_clear(&text);
 	return err->kind == ERR_NONE;
 }

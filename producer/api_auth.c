@@ -69,6 +69,7 @@ void api_login_clear(struct api_login *login)
 	wipe(&login->header_value);
 	wipe(&login->query_value);
 	wipe(&login->password);
+	wipe(&login->secret);
 	free(login->header_name);
 	free(login->query_name);
 	free(login->user);
@@ -128,7 +129,8 @@ static bool fill(const struct api_auth *auth, const char *secret,
 	if (auth->query != NULL)
 		return copy(&login->query_name, auth->query, err) &&
 			copy(&login->query_value, secret, err);
-	return copy(&login->header_name, auth->header != NULL ? auth->header :
+	return copy(&login->secret, secret, err) &&
+		copy(&login->header_name, auth->header != NULL ? auth->header :
 			"Authorization", err) &&
 		joined(&login->header_value, prefix, secret, err);
 }
@@ -279,11 +281,8 @@ static bool hide_basic(const struct api_login *login, struct buf *text,
 bool api_login_hide(const struct api_login *login, struct buf *text,
 	struct err *err)
 {
-	const char *value = login->header_value;
-	const char *blank = value == NULL ? NULL : strrchr(value, ' ');
-
-	return hide_both(value, text, err) &&
-		hide_both(blank == NULL ? NULL : blank + 1, text, err) &&
+	return hide_both(login->header_value, text, err) &&
+		hide_both(login->secret, text, err) &&
 		hide_both(login->query_value, text, err) &&
 		hide_both(login->password, text, err) &&
 		hide_basic(login, text, err);

@@ -11,6 +11,7 @@ struct api_login {
 	char *header_name, *header_value; /* NULL: none */
 	char *query_name, *query_value;
 	char *user, *password;            /* basic */
+	char *secret; /* the same without what stands around it, or NULL */
 };
 
 /* An access token (OAuth 2.0), kept until shortly before it expires. Zeroed:

@@ -208,7 +208,9 @@ static bool order_change(struct api_desk *desk, struct api_endpoint *e,
 	if (!ok)
 		return false;
 	e->phase = API_IDLE;
-	e->told = e->asked;
+	e->told = e->asked; /* who waits for the run hears how it ended */
+	(void)err_set(&e->outcome, ERR_REJECT, "somebody changed how far it "
+		"has got: this run is over");
 	return api_load(desk, e, err);
 }
 

@@ -43,8 +43,24 @@ static bool find_children(struct api_desk *desk, struct api_endpoint *e,
 
 /* -- making ---------------------------------------------------------------- */
 
+/* A server that wanted to be left alone wants it still, if we are another
+ * process now. A clock that was put back makes it no longer than agreed. */
+static bool recall_quiet(struct api_desk *desk, struct api_host *host,
+	int64_t longest_ms, struct err *err)
+{
+	int64_t until_us, left_ms;
+
+	if (!api_state_quiet(desk->state, host->name, &until_us, err))
+		return false;
+	left_ms = (until_us - clock_wall_us()) / 1000;
+	if (left_ms > 0)
+		host->quiet_ms = clock_now_ms() +
+			(left_ms > longest_ms ? longest_ms : left_ms);
+	return true;
+}
+
 static struct api_host *host_of(struct api_desk *desk, const char *origin,
-	struct err *err)
+	int64_t longest_ms, struct err *err)
 {
 	const int64_t day = clock_wall_us() / DAY_US;
 	struct api_host *host;
@@ -56,7 +72,8 @@ static struct api_host *host_of(struct api_desk *desk, const char *origin,
 	(void)snprintf(host->name, sizeof(host->name), "%s", origin);
 	host->day = day;
 	return api_state_used(desk->state, host->name, day, &host->used,
-		err) ? host : NULL;
+		       err) &&
+		recall_quiet(desk, host, longest_ms, err) ? host : NULL;
 }
 
 static bool open_endpoint(struct api_desk *desk, struct api_endpoint *e,
@@ -76,7 +93,7 @@ static bool open_endpoint(struct api_desk *desk, struct api_endpoint *e,
 			e->rules = &desk->plan->rules[i];
 	if (!http_url_read(e->api->url, e->api->plain_http, &url, err))
 		return err_wrap(err, "%s", e->name);
-	e->host = host_of(desk, url.origin, err);
+	e->host = host_of(desk, url.origin, e->api->limits.wait_max_ms, err);
 	if (e->host == NULL)
 		return false;
 	api_host_limit(e->host, e->api);
@@ -167,6 +184,40 @@ void api_desk_break(struct api_desk *desk)
 		if (desk->hosts[i].per_day > 0 && !api_put_used(desk,
 				&desk->hosts[i], false, &none))
 			return; /* some more are counted than were made */
+}
+
+/* What a host has got, and what it asked for, is no matter of pipeline files. */
+static void take_over(struct api_host *host, const struct api_host *before)
+{
+	host->tokens = before->tokens;
+	host->filled_ms = before->filled_ms;
+	host->minute_ms = before->minute_ms;
+	host->minute_used = before->minute_used;
+	host->quiet_ms = before->quiet_ms;
+	host->failures = before->failures;
+	host->open_ms = before->open_ms;
+	host->opened = before->opened;
+}
+
+bool api_desk_change(struct api_desk *desk, struct plan *plan, struct err *err)
+{
+	struct api_host *before;
+	size_t count;
+	bool ok;
+
+	api_desk_break(desk);
+	before = desk->hosts;
+	count = desk->host_count;
+	desk->hosts = NULL;
+	desk->host_count = 0;
+	api_desk_clear(desk);
+	ok = api_desk_open(desk, plan, err);
+	for (size_t i = 0; i < desk->host_count; i++)
+		for (size_t k = 0; k < count; k++)
+			if (strcmp(desk->hosts[i].name, before[k].name) == 0)
+				take_over(&desk->hosts[i], &before[k]);
+	free(before);
+	return ok;
 }
 
 void api_desk_clear(struct api_desk *desk)

@@ -11,6 +11,7 @@
 #define OPEN_MAX 256          /* sources of endpoints that have not ended */
 #define FULL_MS INT64_C(100)  /* when to look again */
 #define AGAIN_MS INT64_C(1000)
+#define QUIET_MS INT64_C(5000) /* a shorter wish is over after a restart */
 #define STEPS_MAX 64
 #define HELD_MAX ((size_t)32 << 20)
 #define NAME_US (INT64_C(60) * 1000000) /* no older than the answer */
@@ -417,6 +418,19 @@ static void log_circuit(const struct api_host *host)
 			"of it until then"));
 }
 
+/* A wish to be left alone, which outlives this process. */
+static void note_quiet(struct api_desk *desk, const struct api_host *host,
+	const struct api_hint *hint)
+{
+	struct err err = { 0 };
+
+	if (hint->wait && hint->wait_ms >= QUIET_MS &&
+		!api_state_put_quiet(desk->state, host->name, clock_wall_us() +
+			hint->wait_ms * 1000, &err) &&
+		log_repeat_due_for(&desk->no_state, err.text))
+		log_err(LOG_ERROR, "poll_stalled", &err);
+}
+
 bool api_reply(struct api_desk *desk, struct http_reply *reply,
 	struct err *err)
 {
@@ -428,6 +442,7 @@ bool api_reply(struct api_desk *desk, struct http_reply *reply,
 
 	api_measure_reply(e, reply);
 	api_host_hint(e->host, &hint, clock_now_ms());
+	note_quiet(desk, e->host, &hint);
 	if (api_host_done(e->host, is_well(reply), clock_now_ms()))
 		log_circuit(e->host);
 	if (phase == API_FLYING && reply->err.kind == ERR_NONE &&

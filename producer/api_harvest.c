@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define CURSOR_MAX 4096 /* a longer value is none: it goes into addresses */
+
 struct work {
 	const struct pipeline_api *api;
 	const struct api_child *children;
@@ -150,13 +152,14 @@ static bool note_cursor(struct work *work, const char *text, size_t len)
 {
 	const struct api_cursor *cursor = &work->api->cursor;
 	struct buf *most = &work->harvest->cursor;
-	struct buf value = { .max = 4096 };
+	struct buf value = { 0 };
 	bool there;
 	bool ok = value_at(text, len, cursor->field, &value, &there,
 		work->err);
 
 	there = ok && there && value.len > 0;
-	if (there && (strlen(value.data) != value.len ||
+	if (there && (value.len > CURSOR_MAX ||
+			     strlen(value.data) != value.len ||
 			     !api_cursor_valid(cursor->kind, value.data))) {
 		note_odd(work->harvest, &value);
 		there = false;

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define PLACE_MAX ((size_t)16 << 10) /* bytes a server may name a page with */
+#define RING_MAX ((size_t)16 << 10)  /* places that are remembered */
+
 /* -- places -------------------------------------------------------------- */
 
 void api_place_clear(struct api_place *place)
@@ -240,6 +243,9 @@ static bool follow_reference(const struct pipeline_api *api,
 	bool there;
 	bool ok = reference_of(api, page, &reference, &there, err);
 
+	if (ok && reference.len > PLACE_MAX)
+		ok = err_set(err, ERR_REJECT, "the next page is named with %zu "
+			"bytes: %zu are followed", reference.len, PLACE_MAX);
 	if (ok && !there)
 		*more = API_MORE_END;
 	else if (ok && api->pages.kind == API_PAGES_CURSOR)
@@ -299,7 +305,8 @@ static size_t slot_of(const uint64_t *seen, size_t cap, uint64_t hash)
 	return at;
 }
 
-/* Kept half empty; cap is a power of two. */
+/* Kept half empty; cap is a power of two. A full one begins anew: a shorter
+ * circle is seen when it comes round once more, a longer one by the mark. */
 static bool make_room(struct api_ring *ring, struct err *err)
 {
 	const size_t cap = ring->cap == 0 ? 64 : ring->cap * 2;
@@ -307,6 +314,11 @@ static bool make_room(struct api_ring *ring, struct err *err)
 
 	if (ring->count * 2 < ring->cap)
 		return true;
+	if (ring->count >= RING_MAX) {
+		memset(ring->seen, 0, ring->cap * sizeof(*ring->seen));
+		ring->count = 0;
+		return true;
+	}
 	more = calloc(cap, sizeof(*more));
 	if (more == NULL)
 		return err_memory(err);
@@ -330,9 +342,12 @@ bool api_ring_add(struct api_ring *ring, const void *what, size_t len,
 	if (!make_room(ring, err))
 		return false;
 	at = slot_of(ring->seen, ring->cap, hash);
-	*again = ring->seen[at] == hash;
-	ring->count += *again ? 0 : 1;
+	*again = ring->seen[at] == hash || ring->mark == hash;
+	ring->count += ring->seen[at] == hash ? 0 : 1;
 	ring->seen[at] = hash;
+	ring->added++;
+	if ((ring->added & (ring->added - 1)) == 0)
+		ring->mark = hash; /* twice as far on each time (Brent) */
 	return true;
 }
 

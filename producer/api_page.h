@@ -43,10 +43,14 @@ bool api_page_next(const struct pipeline_api *api,
 bool api_link_next(const char *header, struct buf *out, struct err *err);
 
 /* Places that were asked for in one sequence: a place that comes again would
- * lead round in circles. Zeroed is empty. */
+ * lead round in circles. Zeroed is empty. It takes 256 KiB at most, however
+ * many there are; a circle of more than 16,384 places is noticed late, within
+ * three times its length. */
 struct api_ring {
 	uint64_t *seen; /* hashes, as a table */
 	size_t count, cap;
+	uint64_t added; /* all of them */
+	uint64_t mark;  /* one of long ago */
 };
 /* *again: it was there before; else it is from now on. */
 bool api_ring_add(struct api_ring *ring, const void *what, size_t len,

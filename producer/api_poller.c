@@ -52,8 +52,7 @@ static bool follow(struct api_poller *p, struct err *err)
 		return true;
 	api_control_close(p->control);
 	p->control = NULL;
-	api_desk_clear(&p->desk);
-	ok = api_desk_open(&p->desk, plan, err);
+	ok = api_desk_change(&p->desk, plan, err);
 	plan_release(plan);
 	return ok;
 }

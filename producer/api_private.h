@@ -135,6 +135,9 @@ struct api_desk {
 /* Makes endpoints and hosts, reads how far they have got. The plan is held. */
 bool api_desk_open(struct api_desk *desk, struct plan *plan, struct err *err)
 	MUST_CHECK;
+/* The same for another plan; what hosts have got so far still counts. */
+bool api_desk_change(struct api_desk *desk, struct plan *plan, struct err *err)
+	MUST_CHECK;
 void api_desk_clear(struct api_desk *desk);
 struct api_endpoint *api_desk_find(const struct api_desk *desk,
 	const char *name);

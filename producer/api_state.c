@@ -58,6 +58,9 @@ const char api_state_schema[] =
 	" host text primary key,"
 	" day integer not null,"
 	" used integer not null) without rowid;"
+	"create table if not exists api_quiet ("
+	" host text primary key,"
+	" until_us integer not null) without rowid;"
 	"create table if not exists api_object ("
 	" object text primary key,"
 	" noted_us integer not null) without rowid;";
@@ -440,6 +443,28 @@ bool api_state_put_used(struct state *state, const char *host, int64_t day,
 		" values (?, ?, ?)", "sii", host, day, used), err);
 }
 
+bool api_state_quiet(struct state *state, const char *host,
+	int64_t *until_us, struct err *err)
+{
+	struct sqlite_stmt *stmt = prepare(state, err,
+		"select until_us from api_quiet where host = ?", "s", host);
+	bool found;
+
+	*until_us = 0;
+	if (!one(stmt, &found, err))
+		return false;
+	if (found)
+		*until_us = sqlite_int(stmt, 0);
+	return end(stmt, found, err);
+}
+
+bool api_state_put_quiet(struct state *state, const char *host,
+	int64_t until_us, struct err *err)
+{
+	return done(prepare(state, err, "insert or replace into api_quiet"
+		" (host, until_us) values (?, ?)", "si", host, until_us), err);
+}
+
 /* -- answers of which no source came -------------------------------------------------------- */
 
 bool api_state_add_object(struct state *state, const char *object,
@@ -462,6 +487,13 @@ bool api_state_next_object(struct state *state, int64_t before_us,
 	if (!one(stmt, &found, err) || !found)
 		return err->kind == ERR_NONE;
 	return take(stmt, 0, object, err) && end(stmt, true, err);
+}
+
+bool api_state_put_off(struct state *state, const char *object,
+	struct err *err)
+{
+	return done(prepare(state, err, "update api_object set noted_us = ?"
+		" where object = ?", "is", clock_wall_us(), object), err);
 }
 
 bool api_state_drop_object(struct state *state, const char *object,

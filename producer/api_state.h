@@ -92,6 +92,12 @@ bool api_state_used(struct state *state, const char *host, int64_t day,
 bool api_state_put_used(struct state *state, const char *host, int64_t day,
 	int64_t used, struct err *err) MUST_CHECK;
 
+/* Until when (wall time) a host wants to be left alone; 0: it never said. */
+bool api_state_quiet(struct state *state, const char *host,
+	int64_t *until_us, struct err *err) MUST_CHECK;
+bool api_state_put_quiet(struct state *state, const char *host,
+	int64_t until_us, struct err *err) MUST_CHECK;
+
 /* Answers that were kept and of which no source came (no records in it, the
  * run was given up): nobody else will say that they may go. */
 bool api_state_add_object(struct state *state, const char *object,
@@ -99,6 +105,9 @@ bool api_state_add_object(struct state *state, const char *object,
 /* The oldest of them, noted before that time; *object NULL: none. */
 bool api_state_next_object(struct state *state, int64_t before_us,
 	char **object, struct err *err) MUST_CHECK;
+/* As if it were noted now: the others come first. */
+bool api_state_put_off(struct state *state, const char *object,
+	struct err *err) MUST_CHECK;
 bool api_state_drop_object(struct state *state, const char *object,
 	struct err *err) MUST_CHECK;
 

@@ -179,11 +179,13 @@ bool api_stalled(struct log_repeat *told, struct err *err)
 	return true;
 }
 
-/* One that cannot be deleted now is tried again with the next round. */
+/* One that cannot be deleted now is tried again with the next round; one that
+ * never can, so it seems, does not keep the others. */
 static bool take_dropped(struct api_desk *desk, struct err *err)
 {
 	struct api_work *work = &desk->drop;
-	struct err why = work->err;
+	struct err why = work->err, none = { 0 };
+	bool again = false;
 
 	if (why.kind == ERR_NONE &&
 		api_state_drop_object(desk->state, work->object, &why)) {
@@ -192,9 +194,12 @@ static bool take_dropped(struct api_desk *desk, struct err *err)
 		return api_drop_next(desk, err);
 	}
 	log_err(LOG_WARN, "prune_failed", &why);
+	if (why.kind == ERR_REJECT)
+		(void)(api_state_put_off(desk->state, work->object, &none) &&
+			(again = true));
 	free(desk->dropping);
 	desk->dropping = NULL;
-	return true;
+	return !again || api_drop_next(desk, err);
 }
 
 bool api_drop_next(struct api_desk *desk, struct err *err)

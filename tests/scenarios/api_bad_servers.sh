@@ -62,11 +62,14 @@ pipeline() {
 		'query: { per_page: 10, total: 5 }'
 	endpoint types "$api_url" /gen/link 'query: { total: 10, text_from: 8 }' \
 		'cursor: { field: /name }'
+	endpoint text "$api_url" /gen/text 'cursor: { field: /name, type: text }'
 	endpoint moved "$api_url" /gen/nowhere 'query: { total: 4 }'
 	endpoint empty "$api_url" /gen/link 'query: { total: 0 }'
 	endpoint slow "$api_url" /gen/next 'records: /records' |
 		sed 's/timeout: 2 s.*slow_time: 1 s/timeout: 100 s, slow_time: 100 s/
 			s/longest_wait: 1 s/longest_wait: 100 s/'
+	endpoint patient "http://localhost:$(api_port http)" /gen/page |
+		sed 's/longest_wait: 1 s/longest_wait: 100 s/; s/tries: 1/tries: 3/'
 	for name in good expired self-signed wrong-host; do
 		endpoint "${name/-/_}" "https://127.0.0.1:$(api_port $name)" \
 			/gen/link 'query: { total: 3 }' \
@@ -131,6 +134,20 @@ check "nothing of all that was loaded" "$(q "select count(*) from raw.bad_feed")
 fails "a next page that is this page" 1 "round in circles" '/gen/link loop=yes'
 check_has "that is no obstacle to the next run" "$(run feed)" "3 pages"
 eventually "which brings all" "select count(*), max(id) from raw.bad_feed" "250|250"
+
+# -- more than anybody needs
+long=$(head -c 5000 /dev/zero | tr '\0' x)
+api_tell POST grow?by=1
+api_rules "/gen/link header=ETag:$long"
+check_has "a validator of 5,000 bytes" "$(run feed)" "3 pages"
+api_tell DELETE rules
+check_has "is not sent back" "$(run feed)" "3 pages (3 unchanged)"
+api_tell POST grow?by=-1
+api_rules "/gen/text body=text:[{\"id\":1,\"name\":\"$long\"},{\"id\":2,\"name\":\"short\"}]"
+check_has "a cursor of 5,000 bytes" "$(run text)" "2 records"
+api_tell DELETE rules
+check "is none" "$("$bin/sluice" --json api state show bad.text | jq -r .cursor)" short
+check "the producer lives on" "$(kill -0 "$pid" && echo lives)" lives
 
 # -- certificates
 check_has "an expired certificate" "$(run expired)" "not accepted: SSL certificate problem: certificate has expired"
@@ -214,21 +231,33 @@ ends() {
 asked() { # TARGET
 	[ "$(api_count "$1")" -gt 0 ]
 }
-begin_slow() { # RULE: a run of an endpoint that nobody waits for
+begin_slow() { # RULE [NAME]: a run of an endpoint that nobody waits for
 	api_reset
 	api_rules "$1"
 	producer_start
 	until_true test -S "$work/state/producer.db.control"
-	"$bin/sluice" api run bad.slow >>"$work/slow.log" 2>&1 &
+	"$bin/sluice" api run "bad.${2:-slow}" >>"$work/slow.log" 2>&1 &
 	askers=$!
 }
 producer_stop
 begin_slow '/gen/next latency=100000'
 until_true asked /gen/next
 ends "while an answer does not come"
-begin_slow '/gen/next status=429 retry-after=100'
-until_true asked /gen/next
+begin_slow '/gen/page status=429 retry-after=100' patient
+until_true asked /gen/page
+endpoint later "https://127.0.0.1:$(api_port good)" /gen/link 'query: { total: 4 }' \
+	"ca_file: $work/api/ca.crt" >>"$work/pipelines/bad.yaml"
+"$bin/sluice" apply >"$work/apply4.log" 2>&1 || cat "$work/apply4.log"
+kill -HUP "$(pgrep -f "$bin/sluice-producer" -P "$producer_pid" || echo "$producer_pid")"
+knows_later() { [[ $(run later) = *"1 page"* ]]; }
+check "another endpoint comes in meanwhile" "$(until_true knows_later && echo yes)" yes
+check "which is no reason to ask that server again" "$(api_count /gen/page)" 1
 ends "while a server wants to be left alone"
+producer_start
+until_true test -S "$work/state/producer.db.control"
+check_has "another process serves the others" "$(run later)" "1 page"
+check "and leaves that server alone" "$(api_count /gen/page)" 1
+producer_stop
 export SLUICE_OBJECT_STORE=s3 SLUICE_S3_ENDPOINT=$api_url SLUICE_S3_BUCKET=away \
 	AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=word
 begin_slow '/away latency=100000'

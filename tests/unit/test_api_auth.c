@@ -46,6 +46,7 @@ static void check_header(const struct api_auth *auth, const char *name,
 	CU_ASSERT_EQUAL(need, API_AUTH_READY);
 	CU_ASSERT_STRING_EQUAL(login.header_name, name);
 	CU_ASSERT_STRING_EQUAL(login.header_value, value);
+	CU_ASSERT_STRING_EQUAL(login.secret, "s3cret");
 	CU_ASSERT_PTR_NULL(login.query_value);
 	CU_ASSERT_PTR_NULL(login.password);
 	api_login_clear(&login);
@@ -228,7 +229,8 @@ static void check_hidden(struct api_login *login, const char *shown,
 static void secrets_are_hidden_however_they_are_written(void)
 {
 	struct api_login key = { .header_name = text[2],
-		.header_value = strdup("Bearer s3c/ret+") };
+		.header_value = strdup("Bearer s3c/ret+"),
+		.secret = strdup("s3c/ret+") };
 	struct api_login basic = { .user = text[1],
 		.password = strdup("pa55:word") };
 	struct api_login query = { .query_name = text[3],
@@ -243,6 +245,7 @@ static void secrets_are_hidden_however_they_are_written(void)
 		"Basic REMOVED; REMOVED");
 	check_hidden(&none, "all of it", "all of it");
 	free(key.header_value);
+	free(key.secret);
 	free(basic.password);
 	free(query.query_value);
 }

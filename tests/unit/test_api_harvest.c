@@ -84,6 +84,34 @@ static void other_types_are_no_cursor(void)
 	api_harvest_clear(&harvest);
 }
 
+/* One that is too long for an address is passed over: the server chose it. */
+static void a_long_value_is_no_cursor(void)
+{
+	static const enum api_cursor_kind kinds[] = { API_CURSOR_TEXT,
+		API_CURSOR_INTEGER };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct pipeline_api api = { .cursor = { .field = field,
+			.kind = kinds[i] } };
+		const char *quote = i == 0 ? "\"" : "";
+		struct api_harvest harvest;
+		struct buf body = { 0 };
+		struct err err = { 0 };
+
+		CU_ASSERT_TRUE(buf_printf(&body, &err, "[{\"at\":%s", quote));
+		for (int k = 0; k < 5000; k++)
+			CU_ASSERT_TRUE(buf_add_char(&body, '7', &err));
+		CU_ASSERT_TRUE(buf_printf(&body, &err, "%s},{\"at\":%s12%s}]",
+			quote, quote, quote));
+		CU_ASSERT_TRUE(api_harvest(&api, NULL, 0, body.data, body.len,
+			&harvest, &err));
+		CU_ASSERT_STRING_EQUAL(harvest.cursor.data, "12");
+		CU_ASSERT_EQUAL(harvest.odd, 1);
+		api_harvest_clear(&harvest);
+		buf_clear(&body);
+	}
+}
+
 static void children_get_what_they_name(void)
 {
 	char *steps_a[] = { (char *)(uintptr_t)"id", NULL };
@@ -110,6 +138,7 @@ CU_TestInfo api_harvest_tests[] = {
 		records_are_the_answers_own_bytes },
 	{ "answers of no use are refused", answers_of_no_use_are_refused },
 	{ "the largest value is kept", the_largest_value_is_kept },
+	{ "a long value is no cursor", a_long_value_is_no_cursor },
 	{ "values of other types are no cursor", other_types_are_no_cursor },
 	{ "children get what they name", children_get_what_they_name },
 	CU_TEST_INFO_NULL,

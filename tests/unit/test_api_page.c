@@ -185,6 +185,55 @@ static void circles_are_seen(void)
 	api_ring_clear(&ring);
 }
 
+/* So many new places, then the first of them again and again. */
+static void check_circle(uint64_t length)
+{
+	struct api_ring ring = { .count = 0 };
+	struct err err = { 0 };
+	bool again = false;
+	uint64_t added = 0;
+
+	while (!again && added < length * 4) {
+		const uint64_t place = added++ % length;
+
+		CU_ASSERT_TRUE(api_ring_add(&ring, &place, sizeof(place),
+			&again, &err));
+	}
+	CU_ASSERT_TRUE(again);
+	CU_ASSERT(added > length);
+	CU_ASSERT(added <= length * 3 + 1);
+	CU_ASSERT(ring.cap * sizeof(*ring.seen) <= 256 << 10);
+	api_ring_clear(&ring);
+}
+
+static void large_circles_are_seen_in_little_memory(void)
+{
+	check_circle(1);
+	check_circle(16383);
+	check_circle(16385);
+	check_circle(100000);
+}
+
+static void long_names_of_pages_are_refused(void)
+{
+	char *at[] = { (char *)(uintptr_t)"next", NULL };
+	struct pipeline_api api = { .pages = { .kind = API_PAGES_CURSOR,
+		.at = at } };
+	struct api_place next;
+	struct err err = { 0 }, none = { 0 };
+	struct buf body = { 0 };
+
+	CU_ASSERT_TRUE(buf_add_str(&body, "{\"next\": \"", &none));
+	for (int i = 0; i < 16385; i++)
+		CU_ASSERT_TRUE(buf_add_char(&body, 'x', &none));
+	CU_ASSERT_TRUE(buf_add_str(&body, "\"}", &none));
+	CU_ASSERT_EQUAL((int)next_of(&api, "", body.data, 10, &next, &err),
+		-1);
+	CU_ASSERT_EQUAL(err.kind, ERR_REJECT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "16385 bytes"));
+	buf_clear(&body);
+}
+
 CU_TestInfo api_page_tests[] = {
 	{ "links are read as RFC 8288 writes them", links_are_read },
 	{ "addresses and tokens are followed",
@@ -195,5 +244,8 @@ CU_TestInfo api_page_tests[] = {
 	{ "numbers end at a short page, a total, a condition, a maximum",
 		numbers_end_at_a_short_page },
 	{ "circles are seen", circles_are_seen },
+	{ "large circles are seen in little memory",
+		large_circles_are_seen_in_little_memory },
+	{ "long names of pages are refused", long_names_of_pages_are_refused },
 	CU_TEST_INFO_NULL,
 };
