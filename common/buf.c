@@ -158,10 +158,21 @@ static bool add_escape(struct buf *buf, char c, struct err *err)
 	}
 }
 
-/* C1 controls (U+0080..U+009F) steer terminals as well as ESC does. */
-static bool is_c1(const char *text, size_t n)
+/* C1 controls (U+0080..U+009F) steer terminals as well as ESC does. Marks of
+ * direction (U+061C, U+200E, U+200F, U+202A..E, U+2066..9) have the rest of a
+ * line read backwards, and U+2028 and U+2029 end one. */
+static bool steers(const char *text, size_t n)
 {
-	return n == 2 && (uint8_t)text[0] == 0xc2 && (uint8_t)text[1] < 0xa0;
+	const uint8_t *s = (const uint8_t *)text;
+
+	if (n == 2)
+		return (s[0] == 0xc2 && s[1] < 0xa0) ||
+			(s[0] == 0xd8 && s[1] == 0x9c);
+	if (n != 3 || s[0] != 0xe2)
+		return false;
+	return s[1] == 0x80 ? s[2] == 0x8e || s[2] == 0x8f ||
+			(s[2] >= 0xa8 && s[2] <= 0xae) :
+		s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
 }
 
 bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
@@ -173,7 +184,7 @@ bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 	while (i < len) {
 		const size_t n = utf8_length(text + i, len - i);
 		const char c = text[i];
-		const bool plain = n > 1 ? !is_c1(text + i, n) :
+		const bool plain = n > 1 ? !steers(text + i, n) :
 			n == 1 && c >= ' ' && c != 0x7f && c != '"' &&
 				c != '\\';
 

@@ -93,8 +93,9 @@ void buf_clear(struct buf *buf);
 /* The caller now owns the bytes (free()); the buf is empty. NULL if empty. */
 char *buf_take(struct buf *buf);
 
-/* Adds data with control bytes, invalid UTF-8, quotes and backslashes shown
- * as escapes (\n, \x1b, \"), so that a hostile name stays one harmless line. */
+/* Adds data with control bytes, marks of direction, invalid UTF-8, quotes and
+ * backslashes shown as escapes (\n, \x1b, \"), so that a hostile name stays
+ * one harmless line. */
 bool buf_add_escaped(struct buf *buf, const void *data, size_t len,
 	struct err *err) MUST_CHECK;
 

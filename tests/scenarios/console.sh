@@ -90,7 +90,7 @@ test_pause() {
 	drop "$top/tests/data/events_sample.json" events "$evil"
 	tm resize-window -t "$window" -x 130 -y 24
 	claim "a strange name is shown as text" \
-		"events/$(printf '%s' 'ev\x1b[31mil\t\xff日本')"$'e\u0301'"\\u{202e}x.json"
+		"events/$(printf '%s' 'ev\x1b[31mil\t\xff日本')"$'e\u0301''\xe2\x80\xaex.json'
 	tm resize-window -t "$window" -x 80 -y 24
 	claim "what waits has an age" "lag "
 	check "and nothing is loaded" "$(q "$complete_sources")" 3

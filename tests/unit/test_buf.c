@@ -68,6 +68,12 @@ static void hostile_names_are_escaped(void)
 	check_escape("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f");
 	check_escape("\xff\xfe", "\\xff\\xfe");
 	check_escape("\xc2\x9b", "\\xc2\\x9b");
+	check_escape("a\u202egnp", "a\\xe2\\x80\\xaegnp");
+	check_escape("\u2069\u2066\u2029", "\\xe2\\x81\\xa9"
+		"\\xe2\\x81\\xa6\\xe2\\x80\\xa9");
+	check_escape("\u061c\u200f", "\\xd8\\x9c\\xe2\\x80\\x8f");
+	check_escape("\u061b\u200d\u2027\u202f\u2065\u206a",
+		"\u061b\u200d\u2027\u202f\u2065\u206a");
 }
 
 static void utf8_is_rfc3629(void)

@@ -203,7 +203,7 @@ async function dropped() {
 	ok("without a reload", await page.evaluate(() => window.same === true));
 	const name = page.locator("td.name", { hasText: "<script>" }).first();
 	check("its hostile name stays text", await name.innerText(),
-		"events/<img src=x onerror=window.pwned=1><script>window.pwned=1<!-- \\\"' \\u202egnp.json");
+		"events/<img src=x onerror=window.pwned=1><script>window.pwned=1<!-- \\\"' \\xe2\\x80\\xaegnp.json");
 	check("and is no element", await page.locator(
 		"main script, main img").count(), 0);
 	ok("nor did it run", await page.evaluate(() =>
