@@ -14,6 +14,7 @@
 #define WINDOW_BYTES ((size_t)8 << 20)
 #define LAST_CONFIRMS_MS 2000
 #define WAIT_MAX_MS 5000
+#define OVERDUE_MS 20
 
 /* -- the connection --------------------------------------------------- */
 
@@ -120,9 +121,10 @@ static void disconnect(struct publisher *p)
 	metrics_set(METRIC_BROKER_CONNECTED, 0, NULL, NULL);
 	metrics_set(METRIC_BROKER_BLOCKED, 0, NULL, NULL);
 	publish_measure(p);
-	for (struct lane *lane = p->lanes; lane != NULL; lane = lane->next)
-		if (lane->flow == PROBING)
-			lane_wait(lane);
+	for (struct outlet *outlet = p->outlets; outlet != NULL;
+		outlet = outlet->next)
+		if (outlet->flow == PROBING)
+			outlet_wait(outlet);
 }
 
 static bool lost_connection(struct publisher *p, const struct err *why,
@@ -149,17 +151,29 @@ static bool take_claims(struct publisher *p, struct err *err)
 	return true;
 }
 
-/* Until a lane that waits may try again. */
+/* What is due and was not done waits for an answer of the broker, too. */
+static int64_t sooner(int64_t wait, int64_t due_ms)
+{
+	const int64_t left = due_ms - clock_now_ms();
+	const int64_t soon = left > 0 ? left : OVERDUE_MS;
+
+	return soon < wait ? soon : wait;
+}
+
+/* Until what waits may try again. */
 static int wait_ms(const struct publisher *p)
 {
 	const int64_t half = p->plan->config.heartbeat_secs * 1000 / 2;
 	int64_t wait = half < WAIT_MAX_MS ? half : WAIT_MAX_MS;
-	const int64_t now = clock_now_ms();
 
+	for (const struct outlet *outlet = p->outlets; outlet != NULL;
+		outlet = outlet->next)
+		if (outlet->flow == WAITING)
+			wait = sooner(wait, outlet->due_ms);
 	for (const struct lane *lane = p->lanes; lane != NULL;
 		lane = lane->next)
-		if (lane->flow == WAITING && lane->due_ms - now < wait)
-			wait = lane->due_ms > now ? lane->due_ms - now : 0;
+		if (lane->due_ms != 0)
+			wait = sooner(wait, lane->due_ms);
 	return (int)wait;
 }
 

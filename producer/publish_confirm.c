@@ -81,31 +81,51 @@ static void log_published(const struct sending *sending)
 
 /* -- confirms --------------------------------------------------------- */
 
-static void lane_health(const struct lane *lane, const char *why)
+static void outlet_health(const struct outlet *outlet, const char *why)
 {
 	char part[128];
 
-	(void)snprintf(part, sizeof(part), "queue of %s", lane->pipeline);
+	(void)snprintf(part, sizeof(part), "queue of %s", outlet->pipeline);
 	if (why != NULL)
 		health_down(part, why);
 	else
 		health_up(part);
 }
 
-static void lane_flows(struct lane *lane)
+static void outlet_flows(struct outlet *outlet)
 {
-	if (lane->flow == PROBING) {
-		lane->flow = FLOWING;
-		backoff_reset(&lane->backoff);
+	if (outlet->flow == PROBING) {
+		outlet->flow = FLOWING;
+		backoff_reset(&outlet->backoff);
 	}
-	lane_health(lane, NULL);
-	if (clock_now_ms() - lane->nacked_ms > QUIET_MS &&
-		log_repeat_clear(&lane->full) > 0)
+	outlet_health(outlet, NULL);
+	if (clock_now_ms() - outlet->nacked_ms > QUIET_MS &&
+		log_repeat_clear(&outlet->full) > 0)
 		LOG(LOG_INFO, "queue_takes_again",
-			LOG_S("pipeline", lane->pipeline));
-	if (log_repeat_clear(&lane->missing) > 0)
+			LOG_S("pipeline", outlet->pipeline));
+	if (log_repeat_clear(&outlet->missing) > 0)
 		LOG(LOG_INFO, "queue_is_back",
-			LOG_S("pipeline", lane->pipeline));
+			LOG_S("pipeline", outlet->pipeline));
+}
+
+static void outlet_refuses(struct outlet *outlet, enum window_fate fate)
+{
+	outlet_health(outlet, fate == WINDOW_RETURNED ?
+		"no queue takes its messages: run `sluice apply`" :
+		"full; files wait");
+	if (fate == WINDOW_RETURNED && log_repeat_due(&outlet->missing))
+		LOG(LOG_ERROR, "queue_missing",
+			LOG_S("pipeline", outlet->pipeline),
+			LOG_S("why", "no queue takes its messages"),
+			LOG_S("remedy", "run `sluice apply`"));
+	outlet->nacked_ms = clock_now_ms();
+	if (fate == WINDOW_NACKED && log_repeat_due(&outlet->full))
+		LOG(LOG_WARN, "queue_full",
+			LOG_S("pipeline", outlet->pipeline),
+			LOG_S("why", "the broker refuses messages for now; "
+				"files wait"));
+	if (outlet->flow != WAITING)
+		outlet_wait(outlet);
 }
 
 static void measure_answer(const struct lane *lane,
@@ -134,24 +154,10 @@ static void on_settled(struct window_item *item, enum window_fate fate,
 
 	(void)arg;
 	measure_answer(lane, (const struct outgoing *)item, fate);
-	if (fate == WINDOW_CONFIRMED) {
-		lane_flows(lane);
-		return;
-	}
-	lane_health(lane, fate == WINDOW_RETURNED ? "no queue takes its "
-		"messages: run `sluice apply`" : "full; files wait");
-	if (fate == WINDOW_RETURNED && log_repeat_due(&lane->missing))
-		LOG(LOG_ERROR, "queue_missing",
-			LOG_S("pipeline", lane->pipeline),
-			LOG_S("why", "no queue takes its messages"),
-			LOG_S("remedy", "run `sluice apply`"));
-	lane->nacked_ms = clock_now_ms();
-	if (fate == WINDOW_NACKED && log_repeat_due(&lane->full))
-		LOG(LOG_WARN, "queue_full", LOG_S("pipeline", lane->pipeline),
-			LOG_S("why", "the broker refuses messages for now; "
-				"files wait"));
-	if (lane->flow != WAITING)
-		lane_wait(lane);
+	if (fate == WINDOW_CONFIRMED)
+		outlet_flows(lane->outlet);
+	else
+		outlet_refuses(lane->outlet, fate);
 }
 
 /* The confirmed prefix of one lane leaves the window. */

@@ -13,26 +13,40 @@
 
 /* -- lanes ------------------------------------------------------------ */
 
-static struct lane *lane_new(const struct source *source, const char *key,
+static struct outlet *outlet_of(struct publisher *p, const char *pipeline,
 	struct err *err)
 {
-	struct lane *lane = calloc(1, sizeof(*lane));
+	struct outlet *outlet = p->outlets;
 
-	if (lane != NULL) {
-		lane->key = strdup(key);
-		lane->pipeline = strdup(source->pipeline);
-		lane->backoff = (struct backoff){ .base_ms = 100,
-			.ceiling_ms = 2000 };
-	}
-	if (lane == NULL || lane->key == NULL || lane->pipeline == NULL) {
+	while (outlet != NULL && strcmp(outlet->pipeline, pipeline) != 0)
+		outlet = outlet->next;
+	if (outlet != NULL)
+		return outlet;
+	outlet = calloc(1, sizeof(*outlet));
+	if (outlet == NULL || (outlet->pipeline = strdup(pipeline)) == NULL) {
+		free(outlet);
 		(void)err_memory(err);
-		if (lane != NULL) {
-			free(lane->key);
-			free(lane->pipeline);
-		}
-		free(lane);
 		return NULL;
 	}
+	outlet->backoff = (struct backoff){ .base_ms = 100,
+		.ceiling_ms = 2000 };
+	outlet->next = p->outlets;
+	p->outlets = outlet;
+	return outlet;
+}
+
+static struct lane *lane_new(struct outlet *outlet, const char *key,
+	struct err *err)
+{
+	struct lane *lane = outlet == NULL ? NULL : calloc(1, sizeof(*lane));
+
+	if (lane == NULL || (lane->key = strdup(key)) == NULL) {
+		free(lane);
+		(void)err_memory(err);
+		return NULL;
+	}
+	lane->outlet = outlet;
+	lane->backoff = (struct backoff){ .base_ms = 100, .ceiling_ms = 2000 };
 	return lane;
 }
 
@@ -48,7 +62,7 @@ static struct lane *lane_of(struct publisher *p, const struct source *source,
 		lane = lane->next;
 	if (lane != NULL)
 		return lane;
-	lane = lane_new(source, key, err);
+	lane = lane_new(outlet_of(p, source->pipeline, err), key, err);
 	if (lane != NULL) {
 		lane->next = p->lanes;
 		p->lanes = lane;
@@ -77,9 +91,15 @@ bool publish_take(struct publisher *p, struct source *source,
 	return true;
 }
 
-void lane_wait(struct lane *lane)
+void outlet_wait(struct outlet *outlet)
 {
-	lane->flow = WAITING;
+	outlet->flow = WAITING;
+	outlet->due_ms = clock_now_ms() + backoff_next_ms(&outlet->backoff);
+}
+
+/* What cannot be read now; what is read already is sent meanwhile. */
+static void lane_wait(struct lane *lane)
+{
 	lane->due_ms = clock_now_ms() + backoff_next_ms(&lane->backoff);
 }
 
@@ -152,6 +172,7 @@ static bool lane_read(struct publisher *p, struct lane *lane, struct err *err)
 	if (!sending_next(sending, given, &count, &why))
 		return reading_failed(p, lane, &why, err);
 	pulse_step(p->pulse);
+	lane->due_ms = 0;
 	if (log_repeat_clear(&lane->unreadable) > 0)
 		backoff_reset(&lane->backoff);
 	for (size_t i = 0; i < count; i++)
@@ -215,15 +236,44 @@ static bool send_item(struct publisher *p, struct lane *lane,
 	return end_early(p, outgoing, tag, err);
 }
 
-/* True when the lane has something to do now. */
-static bool lane_ready(const struct publisher *p, struct lane *lane)
+static bool any_unsent(const struct publisher *p, const struct outlet *outlet)
 {
-	if (lane->flow == WAITING && clock_now_ms() >= lane->due_ms)
-		lane->flow = lane->window.unsent > 0 ? PROBING : FLOWING;
-	else if (lane->flow != FLOWING)
+	for (const struct lane *lane = p->lanes; lane != NULL;
+		lane = lane->next)
+		if (lane->outlet == outlet && lane->window.unsent > 0)
+			return true;
+	return false;
+}
+
+/* True when the lane's queue takes a message of it now, or may: whose turn it
+ * is, tries for all. */
+static bool outlet_ready(const struct publisher *p, const struct lane *lane)
+{
+	struct outlet *outlet = lane->outlet;
+
+	if (outlet->flow != WAITING || clock_now_ms() < outlet->due_ms)
+		return outlet->flow == FLOWING;
+	if (!any_unsent(p, outlet))
+		outlet->flow = FLOWING;
+	else if (lane->window.unsent > 0)
+		outlet->flow = PROBING;
+	else
 		return false;
-	return lane->window.unsent > 0 || (lane->reading != NULL &&
-		window_room(p->window, &lane->window));
+	return true;
+}
+
+static bool may_read(const struct publisher *p, const struct lane *lane)
+{
+	return lane->reading != NULL &&
+		window_room(p->window, &lane->window) &&
+		(lane->due_ms == 0 || clock_now_ms() >= lane->due_ms);
+}
+
+/* True when the lane has something to do now. */
+static bool lane_ready(const struct publisher *p, const struct lane *lane)
+{
+	return (lane->window.unsent > 0 || may_read(p, lane)) &&
+		outlet_ready(p, lane);
 }
 
 /* A message of the lane, or a step towards one. */
@@ -299,7 +349,6 @@ static void clear_lane(struct publisher *p, struct lane *lane)
 		sending_free(sending);
 	}
 	free(lane->key);
-	free(lane->pipeline);
 	free(lane);
 }
 
@@ -310,5 +359,12 @@ void lanes_clear(struct publisher *p)
 
 		p->lanes = lane->next;
 		clear_lane(p, lane);
+	}
+	while (p->outlets != NULL) {
+		struct outlet *outlet = p->outlets;
+
+		p->outlets = outlet->next;
+		free(outlet->pipeline);
+		free(outlet);
 	}
 }

@@ -13,9 +13,22 @@
 #include <pthread.h>
 
 enum flow {
-	FLOWING, /* sends what it has */
-	WAITING, /* the queue is full or missing, or a file cannot be read */
+	FLOWING, /* takes what there is */
+	WAITING, /* full or missing */
 	PROBING, /* one message tries whether that is over */
+};
+
+/* A pipeline's queue, which its datasets share: were each to try for itself
+ * whether it is full, the one with most to send would always get there first.
+ * They stay, as lanes do. */
+struct outlet {
+	struct outlet *next;
+	char *pipeline;
+	enum flow flow;
+	int64_t due_ms; /* WAITING: not before */
+	int64_t nacked_ms;
+	struct backoff backoff;
+	struct log_repeat full, missing;
 };
 
 /* A dataset. Lanes stay: their number is that of the datasets ever seen. */
@@ -23,14 +36,12 @@ struct lane {
 	struct window_lane window; /* first */
 	struct lane *next;
 	char *key;      /* "<pipeline>.<dataset>": the routing key */
-	char *pipeline;
+	struct outlet *outlet;
 	struct sending *first, *last; /* until all is confirmed */
 	struct sending *reading;      /* the one to read from; NULL: none */
-	enum flow flow;
-	int64_t due_ms;
-	int64_t nacked_ms;
+	int64_t due_ms; /* reads not before; 0: nothing is in the way */
 	struct backoff backoff;
-	struct log_repeat full, missing, unreadable;
+	struct log_repeat unreadable;
 };
 
 struct publisher {
@@ -46,6 +57,7 @@ struct publisher {
 
 	struct pulse *pulse;
 	struct window *window;
+	struct outlet *outlets;
 	struct lane *lanes;
 	struct lane *turn;     /* the next to be served */
 	char *user;
@@ -67,8 +79,8 @@ bool publish_take(struct publisher *p, struct source *source,
 /* Serves the lanes in turn. *more: there was no end to it. */
 bool publish_burst(struct publisher *p, bool *more, struct err *err)
 	MUST_CHECK;
-/* This lane alone pauses, for longer each time. */
-void lane_wait(struct lane *lane);
+/* Nothing is sent there for a while, which gets longer each time. */
+void outlet_wait(struct outlet *outlet);
 /* Takes the lane's first source out and gives it back to the keeper. */
 bool lane_end(struct publisher *p, struct lane *lane, enum report_kind kind,
 	struct err *err) MUST_CHECK;
