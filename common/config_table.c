@@ -234,7 +234,9 @@ static const struct setting settings[] = {
 		.help = "bytes in a transaction, at most, unless one message "
 			"is larger" },
 	{ .name = "prefetch", COUNT(1, 65535), AT(prefetch), .preset = "500",
-		.help = "messages the broker hands out ahead, for each queue" },
+		.help = "messages the broker hands out ahead, for each queue; "
+			"fewer where full ones would be more than two "
+			"batches" },
 	{ .name = "max_message_bytes", BYTES(KIB, 96 * MIB),
 		AT(max_message_bytes), .preset = "16 MiB",
 		.help = "larger messages of other programs are rejects" },

@@ -23,6 +23,54 @@ size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
 	return n;
 }
 
+static bool same_dataset(const struct work *a, const struct work *b)
+{
+	return strcmp(a->delivery->message.routing_key,
+		       b->delivery->message.routing_key) == 0;
+}
+
+/* One of the dataset with more than half of the bytes; where none has as much,
+ * of any. */
+static const struct work *most_bytes(struct work *const *works, size_t count)
+{
+	const struct work *most = NULL;
+	size_t lead = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const size_t weight = works[i]->delivery->weight;
+
+		if (most != NULL && same_dataset(most, works[i])) {
+			lead += weight;
+		} else if (weight < lead) {
+			lead -= weight;
+		} else {
+			most = works[i];
+			lead = weight - lead;
+		}
+	}
+	return most;
+}
+
+size_t batch_others_first(struct work **works, size_t count)
+{
+	const struct work *most = most_bytes(works, count);
+	struct work **rest = calloc(count + 1, sizeof(*rest));
+	size_t others = 0;
+	size_t kept = 0;
+
+	if (rest == NULL)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (same_dataset(most, works[i]))
+			rest[kept++] = works[i];
+		else
+			works[others++] = works[i];
+	if (kept > 0)
+		memcpy(works + others, rest, kept * sizeof(*rest));
+	free(rest);
+	return others;
+}
+
 static int compare_u64(uint64_t a, uint64_t b)
 {
 	return (a > b) - (a < b);

@@ -36,6 +36,11 @@ struct batch {
 size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
 	int64_t max_bytes, int64_t guess);
 
+/* Moves those of the dataset that has most of the bytes behind all others, each
+ * in their order; returns how many others there are. 0 and nothing moved when
+ * there are none, or no memory. */
+size_t batch_others_first(struct work **works, size_t count);
+
 /* Sorts works (drop id, dataset, lo, hi, replay) and lists the sources. */
 bool batch_build(struct batch *batch, struct work **works, size_t count,
 	struct err *err) MUST_CHECK;

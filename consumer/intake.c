@@ -26,6 +26,8 @@
 #define STEADY_MS 5000 /* a connection that lived so long is well */
 #define QUEUE_NAME 128
 #define DEAD_PREFETCH 32 /* what is in there may wait for long in our hands */
+#define MIN_PREFETCH 64
+#define SMALL_RECORD 256 /* bytes: what few records make of a message */
 
 enum note_kind {
 	NOTE_ACKS,
@@ -51,6 +53,7 @@ struct note {
 
 struct source_queue {
 	char name[QUEUE_NAME];
+	int prefetch;
 	bool missing;
 	int64_t skip_until_ms; /* it did not answer; 0: it is served */
 	int skips;             /* how often, one after the other */
@@ -184,8 +187,41 @@ void intake_go(struct intake *intake)
 	send_note(intake, note_new(NOTE_GO), -1);
 }
 
-static struct source_queue *list_queues(const struct pipeline_set *set,
-	size_t *count, struct err *err)
+/* Bytes of a full message; a setting of the dataset's own counts. */
+static int64_t full_message(const struct config *config,
+	const struct dataset *dataset)
+{
+	const int64_t bytes = dataset->chunk_bytes != 0 ? dataset->chunk_bytes :
+		config->chunk_bytes;
+	const int64_t records = dataset->chunk_records != 0 ?
+		dataset->chunk_records : config->chunk_records;
+
+	return records * SMALL_RECORD < bytes ? records * SMALL_RECORD : bytes;
+}
+
+/* Full messages of two batches, one that is loaded and one that is read: what
+ * is handed out beyond that only stands before those of other datasets. */
+static int prefetch_of(const struct config *config,
+	const struct pipeline *pipeline)
+{
+	int64_t largest = 1;
+	int64_t enough;
+
+	for (size_t i = 0; i < pipeline->dataset_count; i++) {
+		const struct dataset *dataset = &pipeline->datasets[i];
+		const int64_t bytes = full_message(config, dataset);
+
+		if (dataset->from == NULL && bytes > largest)
+			largest = bytes;
+	}
+	enough = config->batch_bytes * 2 / largest;
+	if (enough < MIN_PREFETCH)
+		enough = MIN_PREFETCH;
+	return (int)(enough < config->prefetch ? enough : config->prefetch);
+}
+
+static struct source_queue *list_queues(const struct config *config,
+	const struct pipeline_set *set, size_t *count, struct err *err)
 {
 	struct source_queue *list = calloc(set->count * 2 + 1, sizeof(*list));
 
@@ -196,9 +232,13 @@ static struct source_queue *list_queues(const struct pipeline_set *set,
 	*count = 0;
 	for (size_t i = 0; i < set->count; i++) {
 		const char *name = set->pipelines[i].name;
+		const int prefetch = prefetch_of(config, &set->pipelines[i]);
 
+		list[*count].prefetch = prefetch;
 		(void)snprintf(list[(*count)++].name, QUEUE_NAME, "sluice.%s",
 			name);
+		list[*count].prefetch = prefetch < DEAD_PREFETCH ? prefetch :
+			DEAD_PREFETCH;
 		(void)snprintf(list[(*count)++].name, QUEUE_NAME,
 			"sluice.%s.dead", name);
 	}
@@ -212,7 +252,7 @@ bool intake_set_queues(struct intake *intake, const struct pipeline_set *set,
 
 	if (note == NULL)
 		return err_memory(err);
-	note->queues = list_queues(set, &note->count, err);
+	note->queues = list_queues(intake->config, set, &note->count, err);
 	if (note->queues == NULL) {
 		note_free(note);
 		return false;
@@ -519,15 +559,6 @@ static void complain_missing(struct intake *intake)
 					"run `sluice apply`"));
 }
 
-static int prefetch_of(const struct intake *intake,
-	const struct source_queue *queue)
-{
-	const int64_t prefetch = intake->config->prefetch;
-
-	return work_queue_is_dead(queue->name) && prefetch > DEAD_PREFETCH ?
-		DEAD_PREFETCH : (int)prefetch;
-}
-
 /* One without a leader answers nothing, or ends the connection: the others
  * are served first, it is tried again soon, then more and more rarely. */
 static bool skip(struct source_queue *queue, struct err *err)
@@ -553,7 +584,7 @@ static bool consume_all(struct intake *intake, bool doubtful, struct err *err)
 			(queue->skips > 0) != doubtful)
 			continue;
 		if (!broker_consume(intake->broker, queue->name,
-			    prefetch_of(intake, queue), err))
+			    queue->prefetch, err))
 			return skip(queue, err);
 	}
 	return true;
@@ -808,7 +839,8 @@ struct intake *intake_start(const struct config *config,
 	intake->backoff = (struct backoff){ .base_ms = 250,
 		.ceiling_ms = 2000 };
 	intake->notes = queue_new(NOTES_MAX, NOTES_MAX, err);
-	intake->queues = list_queues(set, &intake->queue_count, err);
+	intake->queues = list_queues(config, set, &intake->queue_count,
+		err);
 	if (intake->notes == NULL || intake->queues == NULL)
 		goto out;
 	if (pthread_create(&intake->thread, NULL, run, intake) == 0)

@@ -116,7 +116,17 @@ static int idle_ms(const struct loader *loader)
 	return held_ms >= 0 && held_ms < keep_ms ? held_ms : keep_ms;
 }
 
-/* Takes what is waiting, up to a batch; waits for the first, or until there is
+/* More than a batch, so that behind the messages of a large dataset those of
+ * others come into sight. */
+static bool has_enough(const struct loader *loader)
+{
+	const int64_t batch = loader->config->batch_bytes;
+
+	return loader->pending_count >= PENDING_MAX ||
+		loader->pending_bytes >= batch + batch / 4;
+}
+
+/* Takes what is waiting, up to that; waits for the first, or until there is
  * something else to do. False: the queue is closed. */
 static bool fill_pending(struct loader *loader, struct err *err)
 {
@@ -124,8 +134,7 @@ static bool fill_pending(struct loader *loader, struct err *err)
 
 	if (timeout_ms != 0)
 		pulse_idle(loader->pulse);
-	while (loader->pending_count < PENDING_MAX &&
-		loader->pending_bytes < loader->config->batch_bytes) {
+	while (!has_enough(loader)) {
 		struct parcel *parcel =
 			queue_pop(loader->deliveries, timeout_ms);
 
@@ -155,6 +164,28 @@ static void measure_pending(const struct loader *loader)
 
 /* -- the thread ----------------------------------------------------------- */
 
+static size_t cut(const struct loader *loader, size_t count)
+{
+	return batch_cut(loader->pending, count, loader->config->batch_rows,
+		loader->config->batch_bytes, GUESSED_ROWS);
+}
+
+/* How many of the pending ones are loaded now. When more waits than a batch
+ * takes, every other batch is for those beside the largest dataset: they do
+ * not wait for all that it has. */
+static size_t next_batch(struct loader *loader)
+{
+	const size_t n = cut(loader, loader->pending_count);
+	size_t others;
+
+	loader->others_turn = n < loader->pending_count &&
+		!loader->others_turn;
+	if (!loader->others_turn)
+		return n;
+	others = batch_others_first(loader->pending, loader->pending_count);
+	return others > 0 ? cut(loader, others) : n;
+}
+
 static bool load_pending(struct loader *loader, struct err *err)
 {
 	size_t n;
@@ -164,9 +195,7 @@ static bool load_pending(struct loader *loader, struct err *err)
 	take_plan(loader);
 	if (!loader_mind_held(loader, err))
 		return false;
-	n = batch_cut(loader->pending, loader->pending_count,
-		loader->config->batch_rows, loader->config->batch_bytes,
-		GUESSED_ROWS);
+	n = next_batch(loader);
 	if (n > 0) {
 		pulse_busy(loader->pulse, "a load");
 		loader_load_some(loader, loader->pending, n);

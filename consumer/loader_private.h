@@ -37,6 +37,7 @@ struct loader {
 	struct work **pending; /* in the order of delivery */
 	size_t pending_count, pending_cap;
 	int64_t pending_bytes;
+	bool others_turn; /* the latest batch passed the largest dataset by */
 	struct held_set held;
 	const struct dataset *fault; /* of the step that failed; or NULL */
 	int64_t rows;          /* that the last load has put into tables */

@@ -43,6 +43,38 @@ static void a_batch_is_cut_by_rows_and_bytes(void)
 	check_cut(650, 10000, 2);
 }
 
+/* Datasets and weights as "a5 b2"; the first letters after the parting. */
+static void check_others(const char *from, size_t others, const char *want)
+{
+	static char keys[8][2];
+	char got[9] = "";
+	size_t n = 0;
+
+	for (; *from != '\0'; from += 2 + (from[2] == ' '), n++) {
+		set_work(n, 1, n * 10, 1, 1);
+		keys[n][0] = from[0];
+		deliveries[n].message.routing_key = keys[n];
+		deliveries[n].weight = (size_t)(from[1] - '0');
+	}
+	CU_ASSERT_EQUAL(batch_others_first(list, n), others);
+	for (size_t i = 0; i < n; i++)
+		got[i] = list[i]->delivery->message.routing_key[0];
+	CU_ASSERT_STRING_EQUAL(got, want);
+}
+
+static void the_largest_dataset_lets_others_pass(void)
+{
+	check_others("", 0, "");
+	check_others("a1", 0, "a");
+	check_others("a9 a9 a9", 0, "aaa");
+	check_others("a9 a9 b1 a9 c1", 2, "bcaaa");
+	check_others("b1 b1 c1 a9", 3, "bbca");
+	check_others("a9 b1 b1 b1 b1", 4, "bbbba"); /* by bytes */
+	check_others("b1 a3 b1", 2, "bba");
+	CU_ASSERT_EQUAL(list[0]->lo, 0); /* in their order */
+	CU_ASSERT_EQUAL(list[1]->lo, 20);
+}
+
 static void works_are_sorted_and_sources_found(void)
 {
 	struct batch batch;
@@ -88,6 +120,8 @@ static void ranges_sort_as_numbers(void)
 CU_TestInfo batch_tests[] = {
 	{ "a batch is cut by rows and bytes",
 		a_batch_is_cut_by_rows_and_bytes },
+	{ "the largest dataset lets others pass",
+		the_largest_dataset_lets_others_pass },
 	{ "works are sorted and sources found",
 		works_are_sorted_and_sources_found },
 	{ "ranges sort as numbers", ranges_sort_as_numbers },
