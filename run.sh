@@ -59,6 +59,7 @@ usage() {
 	[ ! -e "$ROOT/bench/run.sh" ] ||
 		say "  bench [ARGS]      measure this machine; bench direct: sluice load;" \
 			$'\n'"                    bench growth: a load when there is much already;" \
+			$'\n'"                    bench overload: far more waits than can be loaded;" \
 			$'\n'"                    bench api: polling an HTTP API"
 	say "  help              this"
 }
@@ -154,7 +155,7 @@ verb_bench() {
 		build_preset release api_server
 		exec "$ROOT/bench/api.sh" "${@:2}"
 		;;
-	direct | growth) exec "$ROOT/bench/$1.sh" "${@:2}" ;;
+	direct | growth | overload) exec "$ROOT/bench/$1.sh" "${@:2}" ;;
 	esac
 	exec "$ROOT/bench/run.sh" "$@"
 }

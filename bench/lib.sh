@@ -46,6 +46,15 @@ step() {
 	[ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2
 }
 
+# progress WHAT...: the same of a long measurement; where nobody watches, a line
+# twice a minute
+progress() {
+	step "$@"
+	[ ! -t 2 ] && [ "$SECONDS" -ge "${progress_due:-0}" ] || return 0
+	progress_due=$((SECONDS + 30))
+	printf '%s\n' "$*" >&2
+}
+
 # fresh NAME: an empty database (and virtual host), folders of its own
 fresh() {
 	unset SLUICE_DATABASE_NAME
