@@ -68,11 +68,15 @@ static bool has_word(const struct cmd *cmd, const char *wanted)
 	return false;
 }
 
-/* Lists that are cheap: of the pipeline files, no server is asked. */
+/* What a verb's words are taken from, as `sluice generate` lists it. */
 static const char *list_of(const struct cmd *cmd)
 {
 	if (strcmp(cmd->name, "models") == 0)
 		return "models";
+	if (strcmp(cmd->name, "api") == 0)
+		return "endpoints";
+	if (has_word(cmd, "SOURCE"))
+		return "sources";
 	return has_word(cmd, "DATASET") || has_word(cmd, "TABLE") ||
 		has_word(cmd, "D") ? "datasets" : "";
 }

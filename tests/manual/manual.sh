@@ -73,6 +73,10 @@ claim "behind global flags, too" "$(complete_words --config x undo --y)" --yes
 export SLUICE_PIPELINES_DIR=$top/pipelines SLUICE_MODELS_DIR=$top/sql/models
 claim "bash knows the datasets" "$(complete_words pause events.o)" events.orgs
 claim "and the models" "$(complete_words models run events.fact)" events.fact_events
+claim "and the endpoints" "$(complete_words api run github.c)" github.commits
+claim "sources are the database's: where it is away there are none, and no word" \
+	"$(SLUICE_DATABASE_HOST=127.0.0.1 SLUICE_DATABASE_PORT=1 complete_words undo '' 2>&1 |
+		grep -v '^--')" ""
 for verb in $verbs; do
 	# every flag of the usage is offered
 	claim "each flag of $verb" "$(sluice help "$verb" | head -n 1 | grep -o -- '--[a-z-]*' |

@@ -72,5 +72,23 @@ check "every line of the log is UTF-8" \
 	"$(iconv -f UTF-8 -t UTF-8 "$work/producer.log" >/dev/null 2>&1 && echo yes)" yes
 check "hostile names are escaped in the database" "$(q "select count(*)
 	from meta.source where name ~ '[[:cntrl:]]'")" 0
+
+# -- what shells are offered
+# shellcheck disable=SC2016 # a name, as it stands
+drop "$sample" events '$(touch pwned)`touch pwned`.json'
+eventually "a name that a shell would run is a file's, too" "$complete_sources" $((want + 4))
+offered=$("$bin/sluice" generate sources)
+check "plain names are offered to shells" "$(grep -cx after.json <<<"$offered")" 1
+check "others by their ids" "$(grep -vcE '^[A-Za-z0-9_][A-Za-z0-9._+@%,-]*$' \
+	<<<"$offered" || true)" 0
+check "each of them" "$(wc -l <<<"$offered")" "$(q "select count(distinct
+	case when name ~ '[^/A-Za-z0-9._]' then source_id::text
+		else name end) from meta.source")"
+check "bash completes one and runs none" "$(cd "$work" && PATH=$bin:$PATH bash -c '
+	. "$1/../man/bash"
+	COMP_WORDS=(sluice undo aft) COMP_CWORD=2
+	_sluice
+	printf "%s\n" "${COMPREPLY[@]}"' - "$bin"
+	ls "$work" | grep pwned || true)" after.json
 check_invariants
 scenario_end
