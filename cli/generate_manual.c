@@ -131,7 +131,9 @@ static const char sluice_tail[] =
 	"Bad configuration.\n"
 	".El\n"
 	".Sh SEE ALSO\n"
+	".Xr sluice-message 5 ,\n"
 	".Xr sluice-pipeline 5 ,\n"
+	".Xr sluice-receipt 5 ,\n"
 	".Xr sluice.yaml 5 ,\n"
 	".Xr sluice-consumer 8 ,\n"
 	".Xr sluice-producer 8\n";

@@ -28,6 +28,7 @@ command -v mandoc >/dev/null || {
 }
 
 for page in "$made/sluice.1" "$made/sluice.yaml.5" "$made/sluice-pipeline.5" \
+	"$top/man/sluice-message.5" "$top/man/sluice-receipt.5" \
 	"$top/man/sluice-producer.8" "$top/man/sluice-consumer.8"; do
 	claim "mandoc has nothing against $(basename "$page")" \
 		"$(mandoc -T lint -W warning "$page" 2>&1 || true)" ""
@@ -51,6 +52,16 @@ for daemon in producer consumer; do
 			"$top/man/sluice-$daemon.8")" \
 		"$("$bin/sluice-$daemon" --help | sed -n 's/^  \(--[a-z-]*\) .*/\1/p')"
 done
+
+in_page() { # PAGE: the words it describes
+	grep -E '^\.(It )?Va ' "$top/man/$1" | grep -oE 'Va [a-z0-9_-]+' |
+		cut -d' ' -f2 | sort -u
+}
+claim "sluice-message(5) has every header" "$(in_page sluice-message.5 | grep ^sluice-)" \
+	"$(grep -o '"sluice-[a-z0-9-]*"' "$top/common/envelope.c" | tr -d '"' | sort -u)"
+claim "sluice-receipt(5) has every field" "$(grep -oE '(put_(int|text|null|array)\([a-z]*, |\{ )"[a-z_0-9]*"' \
+	"$top/cli/paper_json.c" | grep -o '"[a-z_0-9]*"' | tr -d '"' | sort -u |
+	grep -vxF "$(in_page sluice-receipt.5)")" ""
 
 # complete WORD...: what bash offers behind them
 complete_words() {
