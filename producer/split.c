@@ -215,7 +215,9 @@ static bool take_commas(struct split *split, struct item *item,
 	return split_take_bad(split, item, SKIP_COMMAS, &fault, err);
 }
 
-/* ] behind a comma: the bracket ends the array all the same. */
+/* ] behind a comma: the bracket ends the array all the same. When nothing
+ * follows, and what the array is in has no end, it is the remainder: one of no
+ * bytes would have no range. */
 static bool take_late_end(struct split *split, struct item *item,
 	struct err *err)
 {
@@ -226,7 +228,7 @@ static bool take_late_end(struct split *split, struct item *item,
 	split->state = SPLIT_TOP;
 	if (!split_is_last(split, 1, &last, err))
 		return false;
-	if (last && broken(split) != NULL)
+	if (last && (split_is_open(split) || broken(split) != NULL))
 		return split_take_remainder(split, item, &fault, err);
 	return split_take_bad_bytes(split, item, 1, &fault, err);
 }
