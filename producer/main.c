@@ -5,6 +5,7 @@
  * poller (HTTP), and this one, which owns the signals. Queues join them:
  * claimed sources one way, reports the other. */
 #include "common/log.h"
+#include "common/footprint.h"
 #include "common/health.h"
 #include "common/metrics.h"
 #include "common/options.h"
@@ -229,13 +230,16 @@ static int serve(const struct options *options)
 	struct err err = { 0 }, later = { 0 };
 	bool ok;
 
+	(void)footprint_drop_code(); /* what the linker needed */
 	ok = take_signals(&d, &err);
 	if (ok) {
 		d.plan = plan_load(options->config_file, options->flags, &err);
 		ok = d.plan != NULL && start(&d, &err);
 	}
-	if (ok)
+	if (ok) {
+		(void)footprint_drop_code(); /* what starting needed */
 		run(&d);
+	}
 	if (!stop(&d, &later) && ok) {
 		err = later;
 		ok = false;
