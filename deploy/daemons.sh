@@ -90,7 +90,7 @@ start() {
 		start_one "$daemon"
 	done
 	for daemon in "${DAEMONS[@]}"; do
-		wait_for 10 running "$daemon" || {
+		wait_for 60 running "$daemon" || {
 			tail -n 5 -- "$DIR/log/$daemon.log" >&2 || true
 			die $EX_SERVER "the $daemon does not stay up: see $DIR/log/$daemon.log"
 		}
@@ -111,7 +111,7 @@ serve() {
 		say "the page runs where serve_http of $DIR/sluice.yaml says"
 		return
 	fi
-	wait_for 10 page_answers "$port" ||
+	wait_for 60 page_answers "$port" ||
 		die $EX_SERVER "the page does not answer: see $DIR/log/serve.log"
 	say "http://127.0.0.1:$port/"
 	say "actions and record contents need the token in $DIR/secrets/serve"

@@ -24,7 +24,7 @@ verb_demo_api() {
 	demo_server
 	demo_environment
 	"$ROOT/deploy/daemons.sh" start "$VAR" "$BIN" >/dev/null
-	wait_for 30 test -S "$VAR/state/producer.db.control" ||
+	wait_for 120 test -S "$VAR/state/producer.db.control" ||
 		die $EX_SERVER "the producer does not listen: see $VAR/log/producer.log"
 	say $'\n'"\$ ./run.sh sluice api run NAME"
 	demo_poll
@@ -61,7 +61,7 @@ demo_server() {
 			"$RELEASE/bin/api_server" --port-file "$VAR/run/demo.ports" \
 			--rules "$VAR/run/demo.rules" "$ROOT/tests/data/api"
 	)
-	wait_for 30 test -s "$VAR/run/demo.ports" ||
+	wait_for 120 test -s "$VAR/run/demo.ports" ||
 		die $EX_SERVER "the server does not start: see $VAR/log/demo.log"
 	DEMO_URL=http://127.0.0.1:$(sed -n 's/^http //p' "$VAR/run/demo.ports")
 	say "an HTTP server on loopback plays GitHub and a CRM: $DEMO_URL"
@@ -135,7 +135,7 @@ demo_poll() {
 		unchanged=${said#*\(} unchanged=${unchanged%% *}
 		want=$((want + pages - unchanged))
 	done
-	wait_for 60 demo_loaded "$want" ||
+	wait_for 180 demo_loaded "$want" ||
 		die $EX_SERVER "not loaded within 60 s: ./run.sh status, ./run.sh logs"
 }
 

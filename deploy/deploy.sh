@@ -89,7 +89,7 @@ load_sample() { # DIR
 		return
 	fi
 	name=$(drop_sample "$1")
-	wait_for 60 source_complete "$1" "$name" && return
+	wait_for 180 source_complete "$1" "$name" && return
 	sluice "$1" status >&2 || true
 	tail -n 5 -- "$1/log/producer.log" "$1/log/consumer.log" >&2 || true
 	die "$EX_SERVER" "the sample $name was not loaded within 60 s"

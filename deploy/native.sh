@@ -347,7 +347,7 @@ converse() { # PORT BYTES TEXT
 }
 
 mq_wait() {
-	wait_for 120 mq_ready && pid_alive "$DIR/run/rabbitmq.pid" && return
+	wait_for 300 mq_ready && pid_alive "$DIR/run/rabbitmq.pid" && return
 	tail -n 30 -- "$DIR/log/rabbitmq.out" >&2 || true
 	die $EX_SERVER "RabbitMQ does not start: see $DIR/log"
 }

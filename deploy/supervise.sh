@@ -105,10 +105,9 @@ wait_child() {
 
 # Signals cut the pause short.
 pause() { # SECONDS
-	AGAIN=no
 	sleep "$1" 3>&- &
 	PAUSE=$!
-	[ $STOPPING = no ] || kill "$PAUSE" 2>/dev/null || true
+	[ $STOPPING$AGAIN = nono ] || kill "$PAUSE" 2>/dev/null || true
 	wait "$PAUSE" || true
 	PAUSE=''
 }
@@ -120,6 +119,7 @@ supervise() {
 		start_child "$@"
 		wait_child
 		[ $STOPPING = no ] || break
+		AGAIN=no # what was passed on has had its say
 		[ $((SECONDS - since)) -lt $HEALTHY_SECS ] || delay=1
 		case $CODE in
 		64 | 78)
