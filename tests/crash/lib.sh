@@ -4,13 +4,12 @@
 
 # shellcheck source=tests/scenarios/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../scenarios/lib.sh"
+# shellcheck source=tests/support/dying.sh
+. "$top/tests/support/dying.sh"
 crash=$top/tests/crash
-deadline_secs=${SLUICE_TEST_DEADLINE:-60}
-issued=0   # files
-answer=''  # of PostgreSQL
-dying=''   # the process of the daemon that is to die
-bad=''     # what was found to be wrong
-slow_ms=30 # a slow send: checkpoints come in the middle of a file
+issued=0  # files
+answer='' # of PostgreSQL
+bad=''    # what was found to be wrong
 
 # Small chunks and small loads: several of each in every run.
 crash_begin() { # NAME
@@ -53,42 +52,6 @@ issue() {
 	ask "\\copy crash.issued from '$work/issued.list' with (format csv,\
 delimiter '|', quote e'\\x01')"
 	drop "$file" events "$issued.json"
-}
-
-# -- dying -------------------------------------------------------------------
-
-# start_dying PROGRAM SPEC N: in the background, as $dying; SPEC is
-# CALLS[/half][/slow]
-start_dying() {
-	local calls=${2%%/*} options=(-t "$work/told")
-	case $2 in */half*) options+=(-h) ;; esac
-	case $2 in */slow*) options+=(-s "sendto:$slow_ms") ;; esac
-	rm -f "$work/told"
-	(as_daemon "$bin/killat" "${options[@]}" "$calls" "$3" "$bin/$1") \
-		>>"$work/${1#sluice-}.log" 2>&1 &
-	dying=$!
-}
-
-# until_gone_or COMMAND...: true when the dying one lives and COMMAND succeeds
-until_gone_or() {
-	local end=$((SECONDS + deadline_secs))
-	while kill -0 "$dying" 2>/dev/null; do
-		! "$@" || return 0
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.02
-	done
-	return 1
-}
-
-# end_dying: asks it to end if it lives; true when it was killed by its call
-end_dying() {
-	kill -TERM "$dying" 2>/dev/null || true
-	wait "$dying" || true
-	dying=''
-	case $(cat "$work/told" 2>/dev/null) in
-	killed*) return 0 ;;
-	esac
-	return 1
 }
 
 # -- conditions --------------------------------------------------------------

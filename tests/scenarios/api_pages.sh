@@ -202,6 +202,9 @@ api_tell POST grow?by=-5 >/dev/null # as it was
 
 # -- looking ------------------------------------------------------------------------------
 
+check_has "all that was asked for is loaded" \
+	"$(exits 0 "$bin/sluice" drain --timeout 110)" drained
+
 everything() {
 	find "$work/raw" "$work/object_store" | sort
 	"$bin/sluice" --json api list | jq 'map(del(.next_run))'

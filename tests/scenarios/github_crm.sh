@@ -161,7 +161,7 @@ check_tests crm '[1,1,0]' --to "sqlite:$work/main.db"
 # dying N: a producer that is killed at its Nth send; leaks cannot be looked
 # for in what is traced
 dying() {
-	(ASAN_OPTIONS=detect_leaks=0 as_daemon timeout 60 "$bin/killat" -t "$work/told" \
+	(ASAN_OPTIONS=detect_leaks=0 as_daemon timeout "$deadline_secs" "$bin/killat" -t "$work/told" \
 		sendto "$1" "$bin/sluice-producer") >>"$work/producer.log" 2>&1 || true
 	cut -d' ' -f1 "$work/told"
 }

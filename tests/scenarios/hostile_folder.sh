@@ -47,6 +47,9 @@ for left in link.json pipe.json socket.json $device sparse.json twice.json \
 	linked/inside.json .hidden.json growing.json.part backup.json~ other.csv; do
 	check "$left is left alone" "$([ -e "$folder/$left" ] && echo there)" there
 done
+# what was written into the folder is judged when it has settled
+until_true grep -q 'nearly all holes' "$work/producer.log" || true
+until_true grep -q 'further hard links' "$work/producer.log" || true
 log=$(cat "$work/producer.log")
 check_has "the symlink is named in the log" "$log" link.json
 check_has "the FIFO is named in the log" "$log" pipe.json

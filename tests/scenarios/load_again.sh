@@ -2,6 +2,12 @@
 # load_again.sh - `sluice replay`: kept files become new sources, whatever is
 # killed on the way; all of an order, or nothing of it.
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/dying.sh
+. "$top/tests/support/dying.sh"
+
+scenario_undo() {
+	kill_daemon "$dying"
+}
 
 replayed="select count(*) from meta.source where replay_of is not null"
 
@@ -19,14 +25,15 @@ files_kept() {
 	find "$work/raw/processed" -type f | wc -l
 }
 
-# producer_dies "CALLS N": at the Nth of these calls, or a little later
+# producer_dies "CALLS N": at the Nth of these calls, if there are as many
 producer_dies() {
-	# shellcheck disable=SC2086 # words
-	(as_daemon timeout -s KILL 2 "$bin/killat" -t "$work/told" $1 \
-		"$bin/sluice-producer") >>"$work/producer.log" 2>&1 || true
-	grep -qs killed "$work/told" && deaths=$((deaths + 1)) ||
+	start_dying sluice-producer "${1% *}" "${1##* }"
+	until_gone_or settled || true
+	if end_dying; then
+		deaths=$((deaths + 1))
+	else
 		note "$1: never"
-	rm -f "$work/told"
+	fi
 }
 
 # Those that the producer may take.
@@ -84,8 +91,9 @@ check "the file is kept once" "$(files_kept)" 2
 # -- a range -------------------------------------------------------------------
 
 day=$(date -u +%F)
+first_day=$(q "select (min(claimed_at) at time zone 'UTC')::date from meta.source")
 check_has "a range means no replays" \
-	"$(again --from "$day" --to "$day" --pipeline events)" "2 handed"
+	"$(again --from "$first_day" --to "$day" --pipeline events)" "2 handed"
 eventually "all of it is loaded" "$complete_sources" 5
 check "in the order in which it came first" "$(q "select string_agg(name, ' '
 	order by claimed_at, drop_id) from meta.source where source_id > 3")" \

@@ -18,7 +18,7 @@ need_promtool() {
 fetch() {
 	local at
 	at=$(setting "$1_http")
-	curl -sS --noproxy '*' -m 20 "${@:3}" "http://$at$2"
+	curl -sS --noproxy '*' -m 60 "${@:3}" "http://$at$2"
 }
 
 # value SERIES: of either daemon, "" when there is none
@@ -52,6 +52,21 @@ is_ready() {
 
 says_why() { # DAEMON TEXT
 	[ "$(ready_code "$1")" = 503 ] && grep -q "$2" "$work/$1.ready"
+}
+
+is_measured() { # STAGE
+	value "sluice_stage_seconds_count{stage=\"$1\"}" | grep '[1-9]' >/dev/null
+}
+
+heard() {
+	fetch "$@" >"$work/heard" 2>/dev/null
+}
+
+# insist DAEMON PATH [CURL OPTION...]: among those whom it hangs up on, anybody
+# may be one, and asks again
+insist() {
+	until_true heard "$@"
+	cat "$work/heard"
 }
 
 # Who hangs up on what is still being sent may not be heard: asked again.
@@ -117,8 +132,8 @@ check "together they are the rows of the delta" "$(($(value "$(records \
 	events.events inserted)") + $(value "$(records events.events unchanged)")))" \
 	"$(q "select count(*) from raw.events_delta")"
 check "which are 108" "$(q "select count(*) from raw.events_delta")" 108
-check "as many were confirmed" \
-	"$(value 'sluice_published_records_total{dataset="events.events"}')" 108
+reaches "as many were confirmed" \
+	'sluice_published_records_total{dataset="events.events"}' 108
 reaches "three files were published" \
 	'sluice_sources_total{dataset="events.events",result="published"}' 3
 reaches "none is open" 'sluice_sources_open{dataset="events.events"}' 0
@@ -127,11 +142,10 @@ reaches "nothing is in flight" sluice_confirms_in_flight 0
 reaches "nothing grows old" sluice_oldest_uncommitted_seconds 0
 reaches "the queue is empty, and known to be" \
 	'sluice_broker_queue_messages{queue="sluice.events"}' 0
-check "loads are counted" "$(value 'sluice_loads_total{result="committed"}')" \
+reaches "loads are counted" 'sluice_loads_total{result="committed"}' \
 	"$(q "select count(*) from meta.load")"
 for stage in file_to_publish publish_to_confirm delivery_to_commit commit models; do
-	check "$stage is measured" "$(value \
-		"sluice_stage_seconds_count{stage=\"$stage\"}" | grep -c '[1-9]')" 1
+	becomes "$stage is measured" is_measured $stage
 done
 drop "$top/tests/data/bad/bad_date.json" events $'"} 1\nevil{\\.json'
 eventually "a file with a hostile name loads" "$complete_sources" 4
@@ -153,14 +167,15 @@ check "alerts and dashboard name only what is exposed" "$(python3 \
 of_api() { # NAME ENDPOINT [STATUS]
 	value "sluice_api_$1{endpoint=\"github.$2\"${3:+,status=\"$3\"}}"
 }
-timeout 60 "$bin/sluice" api run github.commits >/dev/null
+timeout 120 "$bin/sluice" api run github.commits >/dev/null
 reaches "requests are counted by the class of their status" \
 	'sluice_api_requests_total{endpoint="github.commits",status="2xx"}' 3
 reaches "records of answers are counted" \
 	'sluice_api_records_total{endpoint="github.commits"}' 34
-check "nobody asks by itself, no run is due" \
-	"$(of_api next_run_timestamp_seconds commits) $(of_api running commits)" "0 0"
-timeout 100 "$bin/sluice" api run github.issues >/dev/null 2>&1 || true
+reaches "nobody asks by itself" \
+	'sluice_api_next_run_timestamp_seconds{endpoint="github.commits"}' 0
+reaches "no run is under way" 'sluice_api_running{endpoint="github.commits"}' 0
+timeout 120 "$bin/sluice" api run github.issues >/dev/null 2>&1 || true
 reaches "a run that failed is told" 'sluice_api_failures{endpoint="github.issues"}' 1
 check "with what the server said" "$(of_api requests_total issues 4xx)" \
 	"$(api_count /repos/quietforge/lantern/issues 404)"
@@ -180,16 +195,16 @@ until_true grep -q rude "$work/rude"
 drop "$top/tests/data/events_sample.json" events rude.json
 for daemon in producer consumer; do
 	becomes "the $daemon answers all the same" is_ready $daemon
-	check "a path that leads out is not found" "$(fetch $daemon \
+	check "a path that leads out is not found" "$(insist $daemon \
 		/../../etc/passwd --path-as-is -o /dev/null -w '%{http_code}')" 404
-	check "nor is one that is encoded" "$(fetch $daemon \
+	check "nor is one that is encoded" "$(insist $daemon \
 		/%2e%2e/%2e%2e/etc/passwd%00 -o /dev/null -w '%{http_code}')" 404
 	becomes "headers have an end" are_too_large $daemon
 	for method in POST PUT DELETE PATCH OPTIONS TRACE BREW; do
-		check_has "$method is not allowed, and told what is" "$(fetch \
+		check_has "$method is not allowed, and told what is" "$(insist \
 			$daemon /metrics -i -X $method -d x)" 'Allow: GET, HEAD'
 	done
-	check "HEAD is" "$(fetch $daemon /metrics -I -o /dev/null \
+	check "HEAD is" "$(insist $daemon /metrics -I -o /dev/null \
 		-w '%{http_code}')" 200
 done
 eventually "the file was loaded meanwhile" "$complete_sources" 8
@@ -211,7 +226,7 @@ check "it is alive, though" "$(fetch consumer /healthz -o /dev/null \
 check "not ready: a metric" "$(fetch consumer /metrics |
 	awk '$1 == "sluice_ready" { print $2 }')" 0
 check "status says so" "$("$bin/sluice" --json status |
-	jq -r '.consumer.reasons[0]' | grep -c 'loader: no progress')" 1
+	jq -r '.consumer.reasons[]' | grep -c 'loader: no progress')" 1
 q "select pg_terminate_backend(pid) from pg_stat_activity
 	where query like '%lock table raw.events%' and pid <> pg_backend_pid()" >/dev/null
 wait "$holder" 2>/dev/null || true

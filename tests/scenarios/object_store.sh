@@ -3,6 +3,8 @@
 # is killed, full or in the way; and back again.
 . "$(dirname "$0")/lib.sh"
 . "$top/tests/support/disk.sh"
+# shellcheck source=tests/support/dying.sh
+. "$top/tests/support/dying.sh"
 own_mounts "$0" "$@"
 
 objects() {
@@ -14,17 +16,23 @@ claimed() {
 }
 
 scenario_undo() {
+	kill_daemon "$dying"
 	umount "$work/store"
 }
 
-# producer_dies "CALLS N": at the Nth of these calls, or a little later
+# producer_dies "CALLS N": at the Nth of these calls, if there are as many
 producer_dies() {
-	# shellcheck disable=SC2086 # words
-	(as_daemon timeout -s KILL 2 "$bin/killat" -t "$work/told" $1 \
-		"$bin/sluice-producer") >>"$work/producer.log" 2>&1 || true
-	grep -qs killed "$work/told" && deaths=$((deaths + 1)) ||
+	start_dying sluice-producer "${1% *}" "${1##* }"
+	until_gone_or nothing_left || true
+	if end_dying; then
+		deaths=$((deaths + 1))
+	else
 		note "$1: never"
-	rm -f "$work/told"
+	fi
+}
+
+nothing_left() {
+	[ -z "$(find "$work/raw" -type f)" ]
 }
 
 settled_files() {
@@ -52,8 +60,10 @@ until_true settled_files
 check "a loaded file is one object" "$(objects | wc -l)" 1
 check "byte for byte" "$(cmp "$(objects)" "$work/a.json" && echo same)" same
 drop_id=$(q 'select drop_id from meta.source')
-check_has "named for its source" "$(objects)" \
-	"/store/objects/events/events/$(date -u +%F)/"
+day=$(objects | sed -n 's|.*/store/objects/events/events/\([0-9-]*\)/.*|\1|p')
+check "named for its source, and a day between its claim and now" \
+	"$(q "select '$day' between (claimed_at at time zone 'UTC')::date::text
+		and '$(date -u +%F)' from meta.source")" t
 check_has "and its id" "$(objects)" "-$drop_id.json"
 check_has "with a note of what it was" "$(cat "$(objects '*.file')")" \
 	"name: events/a.json"

@@ -10,6 +10,10 @@ consumer_runs() {
 	kill -0 "$consumer_pid" 2>/dev/null && echo yes || echo no
 }
 
+answers() { # DAEMON PART
+	[[ $($exits_as "$bin/sluice-$1" --health 2>&1) = *"$2"* ]]
+}
+
 scenario_begin operator
 check_has "an unknown verb is named" "$(exits 64 "$bin/sluice" frobnicate)" frobnicate
 check_has "a closed port: PostgreSQL is not there" \
@@ -51,8 +55,10 @@ drop "$top/tests/data/events_sample.json" events two.json
 until_true grep -q 'sluice apply' "$work/producer.log" || true
 check_has "the producer says what to do about the missing queue" \
 	"$(cat "$work/producer.log")" 'sluice apply'
+until_true answers producer 'queue of events: ' || true
 check_has "so does its own answer" "$(exits 1 "$bin/sluice-producer" --health)" \
 	'queue of events: no queue takes its messages'
+until_true answers consumer 'queues: ' || true
 check_has "and the consumer's" "$(exits 1 "$bin/sluice-consumer" --health)" 'queues: '
 check "nothing was taken for sent" "$(q "$complete_sources")" 1
 "$bin/sluice" apply >>"$work/apply.log" 2>&1

@@ -61,7 +61,7 @@ poisoned() {
 }
 
 scenario_begin poison
-export SLUICE_STUCK_SECS=1 SLUICE_CHUNK_RECORDS=20
+export SLUICE_STUCK_SECS=2 SLUICE_CHUNK_RECORDS=20
 producer_start
 supervised_start
 poisoned aborts sluice-test-abort "a record that kills is rejected"
@@ -80,7 +80,7 @@ eventually "somebody holds the table" "select count(*) from pg_locks where grant
 drop "$work/before-hangs.ndjson" events slow.ndjson
 eventually "a load waits for longer than stuck_secs" "select count(*) from pg_locks
 	where not granted and relation = 'raw.events'::regclass
-	and clock_timestamp() - waitstart > '3 s'" 1
+	and clock_timestamp() - waitstart > '5 s'" 1
 q "select pg_terminate_backend(pid) from pg_locks where granted
 	and mode = 'ExclusiveLock' and relation = 'raw.events'::regclass" >/dev/null
 eventually "then it goes on" "select count(*) from meta.source

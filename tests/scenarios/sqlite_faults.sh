@@ -53,7 +53,7 @@ mkdir "$work/folder.db"
 check "a folder" "$(load "$work/folder.db" --file "$sample")" 74
 check_has "says so" "$(cat "$work/err")" 'is a folder'
 mkfifo "$work/pipe.db"
-check "a pipe" "$(timeout 20 bash -c "$(declare -f load); bin=$bin work=$work; \
+check "a pipe" "$(timeout 120 bash -c "$(declare -f load); bin=$bin work=$work; \
 	load $work/pipe.db --file $sample")" 74
 check "a folder that is not there" "$(load "$work/none/a.db" --file "$sample")" 74
 check "no name" "$(load '' --file "$sample")" 64

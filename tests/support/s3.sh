@@ -73,7 +73,7 @@ try_port() {
 	launch "$DIR/run/s3.pid" "$DIR/s3.log" "$PROGRAM" --quiet --keep-alive \
 		--port "127.0.0.1:$PORT" --virtual-domain "s3.localhost:$PORT" \
 		posix --sidecar "$DIR/meta" "$DIR/data"
-	wait_for 30 serves && pid_alive "$DIR/run/s3.pid"
+	wait_for 120 serves && pid_alive "$DIR/run/s3.pid"
 }
 
 start() {
