@@ -57,10 +57,10 @@ usage() {
 	  test              build and run all tests
 	END
 	[ ! -e "$ROOT/bench/run.sh" ] ||
-		say "  bench [ARGS]      measure this machine; bench direct: sluice load;" \
-			$'\n'"                    bench growth: a load when there is much already;" \
-			$'\n'"                    bench overload: far more waits than can be loaded;" \
-			$'\n'"                    bench api: polling an HTTP API"
+		say "  bench [ARGS]      measure this machine (./run.sh bench --help); bench" \
+			$'\n'"                    direct: sluice load; bench growth: a load when there" \
+			$'\n'"                    is much already; bench overload: far more waits than" \
+			$'\n'"                    can be loaded; bench api: polling an HTTP API"
 	say "  help              this"
 }
 
@@ -146,18 +146,22 @@ verb_logs() {
 
 verb_bench() {
 	[ -e "$ROOT/bench/run.sh" ] || misuse "no verb bench"
-	"$ROOT/deploy/packages.sh" install build run broker
-	build_preset release sluice sluice-producer sluice-consumer \
-		gen_events bare_load bare_lite latency
+	case " $* " in *' --help '*) ;; *) bench_programs "$@" >&2 ;; esac
 	case ${1:-} in
-	api)
-		"$ROOT/deploy/packages.sh" install test
-		build_preset release api_server
-		exec "$ROOT/bench/api.sh" "${@:2}"
-		;;
-	direct | growth | overload) exec "$ROOT/bench/$1.sh" "${@:2}" ;;
+	api | growth | overload) exec "$ROOT/bench/$1.sh" "${@:2}" ;;
+	direct) exec "$ROOT/bench/run.sh" --only direct "${@:2}" ;;
 	esac
 	exec "$ROOT/bench/run.sh" "$@"
+}
+
+bench_programs() {
+	"$ROOT/deploy/packages.sh" install build run broker bench
+	build_preset release sluice sluice-producer sluice-consumer gen_events \
+		bare_load bare_lite bench_reader bench_broker latency spent
+	[ "${1:-}" != api ] || {
+		"$ROOT/deploy/packages.sh" install test
+		build_preset release api_server
+	}
 }
 
 # Needs no deployment and touches none.

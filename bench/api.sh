@@ -22,6 +22,7 @@ while [ $# -gt 0 ]; do
 	--rounds) rounds=$2; shift ;;
 	--pages) pages=$2; shift ;;
 	--idle) idle=$2; shift ;;
+	--help) bench_usage 0 ;;
 	*) bench_usage ;;
 	esac
 	shift
@@ -123,6 +124,7 @@ rest() {
 	sleep 5
 	before=$(cpu_secs "$producer")
 	sleep "$idle"
+	step
 	after=$(cpu_secs "$producer")
 	printf 'processor share of a producer with 20 idle endpoints, %s s: %s %%, %s MiB\n' \
 		"$idle" "$(awk -v a="$before" -v b="$after" -v s="$idle" \
@@ -137,9 +139,12 @@ main() {
 	pipeline >"$work/pipelines/polled.yaml"
 	fresh polled
 	export SLUICE_OBJECT_STORE_DIR=$work/objects
+	steps $((2 * rounds + 1))
 	for n in $(seq "$rounds"); do
+		next_step "round $n of $rounds: the limits"
 		syncs+=("$(sync_rate)")
 		bares+=("$(rate "$pages" "$(seconds fetch_bare "round$n")")")
+		next_step "round $n of $rounds: polled"
 		poll "round$n"
 		polls+=("$(rate "$pages" "$secs")")
 		records+=("$(rate $((pages * 100)) "$secs")")
@@ -148,6 +153,7 @@ main() {
 		ratios+=("$(awk -v a="${polls[-1]}" -v b="${bares[-1]}" \
 			'BEGIN { printf "%.2f", a / b }')")
 	done
+	step
 	printf '%s pages of 100 records, %s rounds, %s processors, load %s\n' "$pages" \
 		"$rounds" "$(nproc)" "$(cut -d' ' -f1 /proc/loadavg)"
 	row_head
@@ -158,6 +164,7 @@ main() {
 	row "what the disk syncs one after the other, a second" "${syncs[@]}"
 	row "processor a request, ms" "${cpus[@]}"
 	row "peak memory, MiB" "${mibs[@]}"
+	next_step "$idle seconds of rest"
 	rest
 }
 

@@ -3,9 +3,10 @@
  * for each batch: begin, COPY into the delta, the upsert, the models if the
  * dataset has any, commit.
  *
- * usage: bare_load PIPELINE DATASET FILE [BATCH_ROWS]
- * FILE has one event a line (array brackets and commas are tolerated).
- * Prints "rows SECONDS rate". */
+ * usage: bare_load [-t TIMES] PIPELINE DATASET FILE [BATCH_ROWS]
+ * FILE has one event a line (array brackets and commas are tolerated). It is
+ * loaded TIMES times, as if it were dropped again: from the second time on all
+ * keys are there. Prints "rows SECONDS rate" for each. */
 #include "cli/connect.h"
 #include "common/clock.h"
 #include "consumer/copybin.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_BATCHES 4096
 
@@ -27,6 +29,7 @@ struct bare {
 	struct buf batches[MAX_BATCHES];
 	size_t batch_count;
 	size_t batch_rows;
+	size_t room; /* rows that the last batch still takes */
 	int64_t rows;
 	char partition[256];
 };
@@ -63,9 +66,10 @@ static bool encode_line(struct bare *bare, struct rowmap *map, char *line,
 
 	if (start == NULL || end == NULL)
 		return true;
-	if ((size_t)bare->rows % bare->batch_rows == 0) {
+	if (bare->room == 0) {
 		if (bare->batch_count == MAX_BATCHES)
 			return err_set(err, ERR_STOP, "too many batches");
+		bare->room = bare->batch_rows;
 		out = &bare->batches[bare->batch_count++];
 		if (!copybin_header(out, err))
 			return false;
@@ -79,25 +83,31 @@ static bool encode_line(struct bare *bare, struct rowmap *map, char *line,
 		return err_set(err, ERR_STOP, "a bad record at %jd",
 			(intmax_t)offset);
 	bare->rows++;
+	bare->room--;
 	return copybin_row(out, cells, rowmap_width(map), extra, 3, err);
 }
 
-static bool encode_file(struct bare *bare, const char *name, struct err *err)
+/* Offsets go on from *offset: rows of another time are later versions. */
+static bool encode_file(struct bare *bare, const char *name, int64_t *offset,
+	struct err *err)
 {
 	struct rowmap *map = rowmap_new(bare->dataset, err);
 	FILE *file = fopen(name, "r");
+	size_t first = bare->batch_count;
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t got;
-	int64_t offset = 0;
-	bool ok = file != NULL && map != NULL;
+	bool ok = map != NULL &&
+		(file != NULL || err_errno(err, ERR_STOP, "open %s", name));
 
+	bare->rows = 0;
+	bare->room = 0;
 	while (ok && (got = getline(&line, &cap, file)) > 0) {
-		ok = encode_line(bare, map, line, offset, err);
-		offset += got;
+		ok = encode_line(bare, map, line, *offset, err);
+		*offset += got;
 	}
-	for (size_t i = 0; ok && i < bare->batch_count; i++)
-		ok = copybin_trailer(&bare->batches[i], err);
+	for (; ok && first < bare->batch_count; first++)
+		ok = copybin_trailer(&bare->batches[first], err);
 	free(line);
 	if (file != NULL)
 		(void)fclose(file);
@@ -125,64 +135,84 @@ static bool load_batch(struct bare *bare, size_t at, const char *copy,
 		db_commit(bare->db, err);
 }
 
-static bool load_all(struct bare *bare, struct err *err)
+/* The batches of one time. */
+static bool load_time(struct bare *bare, size_t from, size_t until,
+	const char *copy, const char *upsert, struct err *err)
 {
-	struct buf copy = { 0 }, upsert = { 0 };
-	int64_t started;
+	const int64_t started = clock_now_us();
 	double secs;
+
+	for (; from < until; from++)
+		if (!load_batch(bare, from, copy, upsert, err))
+			return false;
+	secs = (double)(clock_now_us() - started) / 1e6;
+	printf("%jd %.3f %.0f\n", (intmax_t)bare->rows, secs,
+		(double)bare->rows / secs);
+	return true;
+}
+
+static bool load_all(struct bare *bare, size_t times, struct err *err)
+{
+	const size_t each = bare->batch_count / times;
+	struct buf copy = { 0 }, upsert = { 0 };
 	bool ok = tables_copy_sql(bare->dataset, bare->partition, &copy, err) &&
 		tables_upsert_sql(bare->dataset, bare->partition, &upsert,
 			err) &&
 		models_session(bare->models, bare->db, err);
 
-	started = clock_now_us();
-	for (size_t i = 0; ok && i < bare->batch_count; i++)
-		ok = load_batch(bare, i, copy.data, upsert.data, err);
-	secs = (double)(clock_now_us() - started) / 1e6;
-	if (ok)
-		printf("%jd %.3f %.0f\n", (intmax_t)bare->rows, secs,
-			(double)bare->rows / secs);
+	for (size_t i = 0; ok && i < times; i++)
+		ok = load_time(bare, i * each, (i + 1) * each, copy.data,
+			upsert.data, err);
 	buf_clear(&copy);
 	buf_clear(&upsert);
 	return ok;
 }
 
-static bool run(struct bare *bare, char **argv, struct err *err)
+static bool run(struct bare *bare, size_t times, char **argv, struct err *err)
 {
 	const struct pipeline *pipeline;
+	int64_t offset = 0;
+	bool ok;
 
 	if (!config_load(&bare->config, NULL, NULL, err) ||
 		!pipeline_set_read(bare->config.pipelines_dir, &bare->set, err))
 		return false;
-	pipeline = pipeline_find(&bare->set, argv[1]);
+	pipeline = pipeline_find(&bare->set, argv[0]);
 	bare->dataset =
-		pipeline != NULL ? dataset_find(pipeline, argv[2]) : NULL;
+		pipeline != NULL ? dataset_find(pipeline, argv[1]) : NULL;
 	if (bare->dataset == NULL)
-		return err_set(err, ERR_STOP, "no dataset %s.%s", argv[1],
-			argv[2]);
+		return err_set(err, ERR_STOP, "no dataset %s.%s", argv[0],
+			argv[1]);
 	bare->models = models_read(bare->config.models_dir, &bare->set, err);
 	if (bare->models == NULL)
 		return false;
 	bare->db = connect_db(&bare->config, &bare->config.loader, false, 0,
 		err);
-	return bare->db != NULL &&
-		find_partition(bare, err) && encode_file(bare, argv[3], err) &&
-		load_all(bare, err);
+	ok = bare->db != NULL && find_partition(bare, err);
+	for (size_t i = 0; ok && i < times; i++)
+		ok = encode_file(bare, argv[2], &offset, err);
+	return ok && load_all(bare, times, err);
 }
 
 int main(int argc, char **argv)
 {
 	static struct bare bare;
 	struct err err = { 0 };
+	size_t times = 1;
+	int option;
 	bool ok;
 
-	if (argc < 4) {
-		(void)fprintf(stderr, "usage: %s PIPELINE DATASET FILE "
-				      "[BATCH_ROWS]\n", argv[0]);
-		return 64;
+	while ((option = getopt(argc, argv, "t:")) == 't')
+		times = strtoull(optarg, NULL, 10);
+	argc -= optind;
+	if (option != -1 || times == 0 || argc < 3 || argc > 4) {
+		(void)fprintf(stderr, "usage: %s [-t TIMES] PIPELINE DATASET "
+				      "FILE [BATCH_ROWS]\n", argv[0]);
+		return EXIT_USAGE;
 	}
-	bare.batch_rows = argc > 4 ? strtoull(argv[4], NULL, 10) : 50000;
-	ok = run(&bare, argv, &err);
+	argv += optind;
+	bare.batch_rows = argc > 3 ? strtoull(argv[3], NULL, 10) : 50000;
+	ok = bare.batch_rows > 0 && run(&bare, times, argv, &err);
 	if (!ok)
 		(void)fprintf(stderr, "bare_load: %s\n", err.text);
 	for (size_t i = 0; i < bare.batch_count; i++)

@@ -1,117 +1,188 @@
-/* bench_broker.c - how fast messages go through the broker door.
+/* bench_broker.c - what the broker itself can do, with messages of one size.
  *
- * usage: bench_broker HOST PORT VHOST USER PASSWORD [BYTES] [N]
- * Publishes N messages of BYTES with confirms, then consumes them again. */
-#include "common/broker.h"
+ * usage: bench_broker [-b] [-w WINDOW] BYTES N
+ * Publishes N persistent messages of BYTES into a quorum queue, each confirmed,
+ * at most WINDOW (2000) of them not yet; then consumes them again. Prints both
+ * in messages a second. -b: both at once, on a connection each; prints how many
+ * a second went through. The servers are those of the settings. */
+#include "cli/connect.h"
 #include "common/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define QUEUE "sluice.bench"
-#define WINDOW 2000
 #define PREFETCH 2000
 
-static void fail(const struct err *err)
+struct work {
+	struct config config;
+	bool both;
+	size_t window;
+	size_t len;
+	uint64_t many;
+};
+
+static struct broker *open_broker(const struct work *work, struct err *err)
 {
-	(void)fprintf(stderr, "bench_broker: %s\n", err->text);
-	exit(err_exit_code(err));
+	return connect_broker(&work->config, &work->config.admin, err);
 }
 
-static void report(const char *what, uint64_t n, size_t len, int64_t us)
+static bool make_queue(struct broker *broker, struct err *err)
 {
-	printf("%-8s %8llu messages of %zu bytes: %.0f/s, %.1f MB/s\n", what,
-		(unsigned long long)n, len, (double)n * 1e6 / (double)us,
-		(double)n * (double)len / (double)us);
+	return broker_declare_exchange(broker, QUEUE, NULL, err) &&
+		broker_declare_queue(broker, QUEUE, 0, NULL, err) &&
+		broker_bind(broker, QUEUE, QUEUE, "#", err) &&
+		broker_confirm_mode(broker, err);
 }
 
-static void make_queue(struct broker *broker, struct err *err)
-{
-	if (!broker_declare_exchange(broker, QUEUE, NULL, err) ||
-		!broker_declare_queue(broker, QUEUE, 0, NULL, err) ||
-		!broker_bind(broker, QUEUE, QUEUE, "#", err) ||
-		!broker_confirm_mode(broker, err))
-		fail(err);
-}
-
-static void publish_all(struct broker *broker, const struct message *message,
-	uint64_t many, struct err *err)
-{
-	struct broker_event event;
-	uint64_t tag = 0, confirmed = 0;
-
-	while (confirmed < many) {
-		if (tag < many && tag - confirmed < WINDOW) {
-			if (!broker_publish(broker, message, &tag, err))
-				fail(err);
-			continue;
-		}
-		if (!broker_wait(broker, -1, 1000, &event, err))
-			fail(err);
-		if (event.kind == BROKER_ACKED)
-			confirmed = event.multiple ? event.tag :
-						     confirmed + 1;
-	}
-}
-
-static void consume_all(struct broker *broker, uint64_t many, struct err *err)
+static bool await_confirm(struct broker *broker, uint64_t *confirmed,
+	struct err *err)
 {
 	struct broker_event event;
-	uint64_t seen = 0;
 
-	if (!broker_consume(broker, QUEUE, PREFETCH, err))
-		fail(err);
-	while (seen < many) {
-		if (!broker_wait(broker, -1, 1000, &event, err))
-			fail(err);
-		if (event.kind != BROKER_DELIVERED)
-			continue;
-		delivery_free(event.delivery);
-		if (++seen % (PREFETCH / 4) == 0 || seen == many)
-			if (!broker_ack(broker, event.tag, true, err))
-				fail(err);
-	}
+	if (!broker_wait(broker, -1, 1000, &event, err))
+		return false;
+	if (event.kind == BROKER_NACKED || event.kind == BROKER_RETURNED)
+		return err_set(err, ERR_STOP, "the broker took it not");
+	if (event.kind == BROKER_ACKED)
+		*confirmed = event.multiple ? event.tag : *confirmed + 1;
+	return true;
 }
 
-static void measure(struct broker *broker, size_t len, uint64_t many,
+static bool publish_all(const struct work *work, struct broker *broker,
 	struct err *err)
 {
 	struct message message = { .exchange = QUEUE, .routing_key = "x" };
-	char *body = calloc(1, len);
-	int64_t start = clock_now_us();
+	char *body = calloc(1, work->len);
+	uint64_t tag = 0, confirmed = 0;
+	bool ok = body != NULL || err_memory(err);
 
-	message.body = (struct bytes){ body, len };
-	publish_all(broker, &message, many, err);
-	report("publish", many, len, clock_now_us() - start);
-	start = clock_now_us();
-	consume_all(broker, many, err);
-	report("consume", many, len, clock_now_us() - start);
+	message.body = (struct bytes){ body, work->len };
+	while (ok && confirmed < work->many) {
+		if (tag < work->many && tag - confirmed < work->window)
+			ok = broker_publish(broker, &message, &tag, err);
+		else
+			ok = await_confirm(broker, &confirmed, err);
+	}
 	free(body);
+	return ok;
+}
+
+static bool consume_all(const struct work *work, struct broker *broker,
+	struct err *err)
+{
+	struct broker_event event;
+	uint64_t seen = 0;
+	bool ok = broker_consume(broker, QUEUE, PREFETCH, err);
+
+	while (ok && seen < work->many) {
+		ok = broker_wait(broker, -1, 1000, &event, err);
+		if (!ok || event.kind != BROKER_DELIVERED)
+			continue;
+		delivery_free(event.delivery);
+		if (++seen % (PREFETCH / 4) == 0 || seen == work->many)
+			ok = broker_ack(broker, event.tag, true, err);
+	}
+	return ok;
+}
+
+static void say_rate(const struct work *work, int64_t started, char end)
+{
+	printf("%.1f%c", (double)work->many * 1e6 /
+		(double)(clock_now_us() - started), end);
+}
+
+static bool one_then_other(const struct work *work, struct broker *broker,
+	struct err *err)
+{
+	int64_t started = clock_now_us();
+
+	if (!publish_all(work, broker, err))
+		return false;
+	say_rate(work, started, ' ');
+	started = clock_now_us();
+	if (!consume_all(work, broker, err))
+		return false;
+	say_rate(work, started, '\n');
+	return true;
+}
+
+/* The other process consumes. */
+static int consume_only(const struct work *work)
+{
+	struct err err = { 0 };
+	struct broker *broker = open_broker(work, &err);
+	const bool ok = broker != NULL && consume_all(work, broker, &err);
+
+	if (!ok)
+		(void)fprintf(stderr, "bench_broker: %s\n", err.text);
+	broker_close(broker);
+	return ok ? 0 : err_exit_code(&err);
+}
+
+static bool both_at_once(const struct work *work, struct broker *broker,
+	struct err *err)
+{
+	const int64_t started = clock_now_us();
+	const pid_t child = fork();
+	int status = 0;
+
+	if (child < 0)
+		return err_errno(err, ERR_STOP, "fork");
+	if (child == 0)
+		_exit(consume_only(work)); /* the parent's connection stays */
+	if (!publish_all(work, broker, err))
+		return false;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_errno(err, ERR_STOP, "wait");
+	if (status != 0)
+		return err_set(err, ERR_STOP, "nothing was consumed");
+	say_rate(work, started, '\n');
+	return true;
+}
+
+static bool read_work(int argc, char **argv, struct work *work)
+{
+	int option;
+
+	work->window = 2000;
+	while ((option = getopt(argc, argv, "bw:")) != -1)
+		if (option == 'b')
+			work->both = true;
+		else if (option == 'w')
+			work->window = strtoull(optarg, NULL, 10);
+		else
+			return false;
+	if (argc - optind != 2)
+		return false;
+	work->len = strtoull(argv[optind], NULL, 10);
+	work->many = strtoull(argv[optind + 1], NULL, 10);
+	return work->window > 0 && work->len > 0 && work->many > 0;
 }
 
 int main(int argc, char **argv)
 {
+	struct work work = { 0 };
 	struct err err = { 0 };
-	struct broker_options options = { .heartbeat_secs = 15 };
-	struct broker *broker;
+	struct broker *broker = NULL;
+	bool ok;
 
-	if (argc < 6) {
-		(void)fprintf(stderr, "usage: bench_broker HOST PORT VHOST "
-			"USER PASSWORD [BYTES] [N]\n");
+	if (!read_work(argc, argv, &work)) {
+		(void)fprintf(stderr, "usage: %s [-b] [-w WINDOW] BYTES N\n",
+			argv[0]);
 		return EXIT_USAGE;
 	}
-	options.host = argv[1];
-	options.port = (int)strtol(argv[2], NULL, 10);
-	options.vhost = argv[3];
-	options.user = argv[4];
-	options.password = argv[5];
-	broker = broker_open(&options, &err);
-	if (broker == NULL)
-		fail(&err);
-	make_queue(broker, &err);
-	measure(broker, argc > 6 ? strtoul(argv[6], NULL, 10) : 200,
-		argc > 7 ? strtoul(argv[7], NULL, 10) : 100000, &err);
+	ok = config_load(&work.config, NULL, NULL, &err) &&
+		(broker = open_broker(&work, &err)) != NULL &&
+		make_queue(broker, &err) &&
+		(work.both ? both_at_once : one_then_other)(&work, broker, &err);
+	if (!ok)
+		(void)fprintf(stderr, "bench_broker: %s\n", err.text);
 	broker_close(broker);
-	return 0;
+	config_clear(&work.config);
+	return ok ? 0 : err_exit_code(&err);
 }

@@ -10,27 +10,43 @@ bin=${SLUICE_BIN:-$top/build/release/bin}
 # shellcheck source=tests/support/settings.sh
 . "$top/tests/support/settings.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-bench.XXXXXX")
+servers=$work/servers
 chmod 755 "$work"
 trap bench_end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
-# A bench with daemons defines stop_daemons.
+# A bench with daemons defines stop_daemons. Servers that were there before
+# (bench_begin's SLUICE_BENCH_SERVERS) go on, without what was made in them.
 bench_end() {
+	trap '' INT TERM HUP
+	step
 	! declare -F stop_daemons >/dev/null || stop_daemons
-	"$top/deploy/native.sh" stop "$work/servers" >/dev/null 2>&1 || true
+	if [ "$servers" = "$work/servers" ]; then
+		"$top/deploy/native.sh" stop "$servers" >/dev/null 2>&1 || true
+	else
+		while [ ${#made[@]} -gt 0 ]; do
+			gone "${made[0]}"
+		done
+	fi
 	rm -rf "$work"
 }
 
 # The head comment of the bench that was called, from its "usage:" on.
-bench_usage() {
+bench_usage() { # [EXIT CODE]
 	sed -n '/^# usage:/,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
-	exit 64
+	exit "${1:-64}"
 }
 
 # bench_begin [--no-broker]: servers, settings, and beside the pipelines one
 # with the same columns and no models, for the limit without them
 bench_begin() {
-	"$top/deploy/native.sh" start "$work/servers" "$@" >/dev/null
-	export SLUICE_CONFIG=$work/servers/sluice.yaml
+	if [ -n "${SLUICE_BENCH_SERVERS:-}" ]; then
+		servers=$SLUICE_BENCH_SERVERS
+	else
+		"$top/deploy/native.sh" start "$servers" "$@" >/dev/null
+	fi
+	export SLUICE_CONFIG=$servers/sluice.yaml
 	export SLUICE_PIPELINES_DIR=$work/pipelines
 	export SLUICE_SCHEMA_DIR=$top/sql/schema SLUICE_MODELS_DIR=$top/sql/models
 	mkdir "$work/pipelines"
@@ -55,29 +71,74 @@ progress() {
 	printf '%s\n' "$*" >&2
 }
 
-# fresh NAME: an empty database (and virtual host), folders of its own
+# steps N: as many calls of next_step follow.
+steps() {
+	steps_all=$1 steps_done=0
+}
+
+# next_step WHAT...: the same as step with n of m and the time since the start;
+# a line each where nobody watches
+next_step() {
+	steps_done=$((steps_done + 1))
+	step "$(printf '[%d/%d] %d:%02d  %s' "$steps_done" "$steps_all" \
+		$((SECONDS / 60)) $((SECONDS % 60)) "$*")"
+	[ -t 2 ] || printf '[%d/%d] %d:%02d  %s\n' "$steps_done" "$steps_all" \
+		$((SECONDS / 60)) $((SECONDS % 60)) "$*" >&2
+}
+
+made=()  # databases and virtual hosts
+blank='' # the database that the others are copies of
+
+# An empty database, made once.
+make_blank() {
+	local name=blank_$$
+	psql_at "$(setting database_owner_url)" -c "create database $name" >/dev/null
+	made+=("$name")
+	SLUICE_BROKER=false SLUICE_DATABASE_NAME=$name "$bin/sluice" apply >/dev/null
+	blank=$name
+}
+
+# fresh NAME: an empty database (and virtual host, unless SLUICE_BROKER is
+# false), folders of its own
 fresh() {
 	unset SLUICE_DATABASE_NAME
-	psql_at "$(setting database_owner_url)" -c "create database $1" >/dev/null
+	[ -n "$blank" ] || make_blank
+	psql_at "$(setting database_owner_url)" \
+		-c "create database $1 template $blank" >/dev/null
+	made+=("$1")
 	export SLUICE_DATABASE_NAME=$1 SLUICE_BROKER_VHOST=$1
 	export SLUICE_RAW_DIR=$work/$1/raw SLUICE_STATE_FILE=$work/$1/state/p.db
 	export SLUICE_PROCESSED_DIR=$work/$1/raw/processed
 	export SLUICE_FAILED_DIR=$work/$1/raw/failed
 	mkdir -p "$SLUICE_RAW_DIR/events" "$work/$1/state"
-	"$bin/sluice" apply >/dev/null
+	[ "${SLUICE_BROKER:-}" = false ] || "$bin/sluice" apply >/dev/null
 	owner_url=$(setting database_owner_url)
 }
 
-# gone NAME: what the next measurement must not find in the cache
+# gone NAME: what the next measurement must not find in cache and broker
 gone() {
-	local url
+	local url name kept=() tries=0
 	unset SLUICE_DATABASE_NAME
 	url=$(setting database_owner_url)
 	# a session may take its time to end
 	until psql_at "$url" -c "drop database if exists $1" >/dev/null 2>&1; do
+		[ $((tries += 1)) -lt 100 ] || break
 		sleep 0.2
 	done
+	[ -e "$servers/run/no-broker" ] || broker_ask DELETE "vhosts/$1"
 	rm -rf "${work:?}/$1"
+	for name in ${made[@]+"${made[@]}"}; do
+		[ "$name" = "$1" ] || kept+=("$name")
+	done
+	made=(${kept[@]+"${kept[@]}"})
+}
+
+# broker_ask METHOD PATH [BODY]: as its administrator
+broker_ask() {
+	printf 'user = "%s:%s"\n' "$(setting admin_user)" \
+		"$(cat "$(setting admin_password_file)")" |
+		curl -sS -K - -o /dev/null -X "$1" -H 'content-type: application/json' \
+			${3:+-d "$3"} "$(setting broker_api)/api/$2"
 }
 
 q() {
@@ -101,6 +162,11 @@ session_cpu_ms() { # DATABASE
 
 rate() { # RECORDS SECONDS
 	awk -v r="$1" -v s="$2" 'BEGIN { printf "%.0f", r / s }'
+}
+
+# calc EXPRESSION: in awk's words
+calc() {
+	awk "BEGIN { printf \"%.6g\", ($1) }"
 }
 
 row_head() {

@@ -1,172 +1,215 @@
 #!/usr/bin/env bash
-# run.sh - measures the whole path on this machine, on private servers below a
-# temporary folder, beside the limit (bench/bare_load.c) in the same run.
+# run.sh - measures this machine, on private servers below a temporary folder:
+# all of it in each round, in turns, and beside each figure what a bare program
+# that does nothing else reaches in the same round.
 #
-# usage: ./run.sh bench [--quick] [--rounds N] [--records N] [--big]
-#   --quick    100,000 records, one round
-#   --rounds   how often path and limit alternate (default 3)
-#   --records  records in the one file (default 1,000,000)
-#   --big      also a file of 1 GiB, for the producer's memory
-# Prints a table of medians with minimum and maximum.
+# usage: ./run.sh bench [OPTION...]
+#   --quick          100,000 records, one round; two minutes
+#   --records N      records of the events file (default 300,000)
+#   --rounds N       how often all is measured (default 5); twenty minutes
+#   --peers          what one would use instead, too (default where var/peers
+#                    is: bench/peers/build.sh makes it); --no-peers leaves it out
+#   --growth [N]     at last: what a record costs when the master holds up to N
+#                    million already (default 20); an hour or more
+#   --big            also a file of 1 GiB, for the memory
+#   --only PART,...  of reader broker path kinds latency direct peers big
+#   --rest SECS      how long daemons at rest are looked at (default 5)
+#   --json FILE|-    the figures as JSON (-: instead of the table)
+#   --svg FILE       a chart
+#   --docs           bench/results/latest.json, docs/images/performance.svg and
+#                    the section Figures of docs/PERFORMANCE.md
+#   --help           this, and every key of the JSON
+# Other benches, each with --help: bench direct (sluice load alone, without a
+# broker), bench growth, bench overload, bench api (polling an HTTP API).
+# Prints a table: median, minimum and maximum of the rounds. A key of the JSON is
+# an object: unit, median, min, max, rounds; `about` has the machine, versions and
+# the commit, `peers` the same of each peer, `skipped` who is not there, and why.
 . "$(dirname "$0")/lib.sh"
-
-rounds=3 records=1000000 big=no
-while [ $# -gt 0 ]; do
-	case $1 in
-	--quick) rounds=1 records=100000 ;;
-	--rounds) rounds=$2; shift ;;
-	--records) records=$2; shift ;;
-	--big) big=yes ;;
-	*) bench_usage ;;
-	esac
-	shift
+# shellcheck source=bench/daemons.sh
+. "$top/bench/daemons.sh"
+for part in "$top"/bench/measure/*.sh; do
+	# shellcheck source=/dev/null
+	. "$part"
 done
 
-daemons=()
+records=300000 rounds=5 rest_secs=5 small_files=60
+parts='reader broker path kinds latency direct'
+peers='' growth='' json='' svg='' docs=no big=no
 
-stop_daemons() {
-	local pid
-	for pid in ${daemons[@]+"${daemons[@]}"}; do
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
+say_keys() {
+	printf '\nkeys of the JSON:\n'
+	awk -F ' *[|] *' '/^[a-z]/ { printf "  %-38s %-10s (%s) %s%s%s\n", $1, $2, $3,
+		$4, ($5 ~ / \/ / ? ": " $5 : ""), ($6 != "" ? ", aim " $6 : "") }' \
+		"$top/bench/figures"
+}
+
+read_options() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--quick) records=100000 rounds=1 small_files=20 ;;
+		--records) records=${2:-}; shift ;;
+		--rounds) rounds=${2:-}; shift ;;
+		--peers) peers=yes ;;
+		--no-peers) peers=no ;;
+		--big) big=yes ;;
+		--rest) rest_secs=${2:-}; shift ;;
+		--growth)
+			growth=20
+			[[ ! ${2:-} =~ ^[0-9]+$ ]] || { growth=$2; shift; }
+			;;
+		--only) parts=${2:-}; parts=${parts//,/ }; shift ;;
+		--json)
+			json=-
+			case ${2:---} in --*) ;; *) json=$2; shift ;; esac
+			;;
+		--svg) svg=${2:-}; shift ;;
+		--docs) docs=yes ;;
+		--help | -h)
+			(bench_usage 0) 2>&1
+			say_keys
+			exit 0
+			;;
+		*) bench_usage ;;
+		esac
+		shift || bench_usage
 	done
-	daemons=()
+	[[ "$records $rounds $rest_secs" =~ ^[1-9][0-9]*( [1-9][0-9]*){2}$ ]] ||
+		bench_usage
 }
 
-start_daemons() {
-	"$bin/sluice-producer" 2>>"$work/producer.log" &
-	daemons=($!)
-	"$bin/sluice-consumer" 2>>"$work/consumer.log" &
-	daemons+=($!)
-	q "select 1" >/dev/null
-}
-
-# whole_path FILE: seconds from the rename until the source is complete,
-# by the database's clock
-whole_path() {
-	local target=$SLUICE_RAW_DIR/events/bench.json started
-	cp "$1" "$SLUICE_RAW_DIR/events/.bench"
-	sync
-	started=$(date +%s.%N)
-	mv "$SLUICE_RAW_DIR/events/.bench" "$target"
-	until [ "$(q "select count(*) from meta.source where completed_at is not null")" = 1 ]; do
-		sleep 1 # the time comes from the database: looking costs, too
+choose_parts() {
+	local name
+	[ -n "$peers" ] || [ ! -d "$top/var/peers" ] || peers=yes
+	case " $parts " in *' peers '*) ;; *)
+		[ "$peers" != yes ] || parts+=' peers' ;;
+	esac
+	[ "$big" = no ] || parts+=' big'
+	for name in $parts; do
+		declare -F "${name}_round" >/dev/null || bench_usage
 	done
-	q "select round((extract(epoch from max(committed_at)) - $started)::numeric, 3)
-		from meta.load"
 }
 
-cpu_ticks() {
-	awk '{ print $14 + $15 }' "/proc/$1/stat"
+# -- figures -----------------------------------------------------------------
+
+put() { # KEY VALUE
+	printf '%s\t%s\n' "$1" "$2" >>"$work/taken"
+}
+
+last() { # KEY [DEFAULT]
+	local value
+	value=$(awk -F '\t' -v k="$1" '$1 == k { v = $2 } END { print v }' "$work/taken")
+	printf '%s\n' "${value:-${2:-}}"
+}
+
+note() { # KEY TEXT...
+	printf '%s\t%s\n' "$1" "${*:2}" >>"$work/about"
+}
+
+note_all() {
+	note at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+	note commit "$(git -C "$top" rev-parse --short HEAD 2>/dev/null || echo unknown)"
+	[ -z "$(git -C "$top" status --porcelain 2>/dev/null)" ] ||
+		note changed "files that are not committed"
+	note records "$records"
+	note nested_records "$nested_records"
+	note rounds "$rounds"
+	note processors "$(nproc)"
+	note processor "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
+	note memory_mib "$(awk '/^MemTotal/ { printf "%d", $2 / 1024 }' /proc/meminfo)"
+	note kernel "$(uname -r)"
+	note file_system "$(stat -f -c %T "$work")"
+	note load_before "$(cut -d' ' -f1 /proc/loadavg)"
+	note sluice "$("$bin/sluice" --version | cut -d' ' -f2)"
+	note events_bytes "$(stat -c %s "$work/events.json")"
+	note nested_bytes "$(stat -c %s "$work/nested.json")"
+}
+
+note_servers() {
+	note postgresql "$(psql_at "$(setting database_owner_url)" -c 'show server_version')"
+	note rabbitmq "$(dpkg-query -W -f '${Version}' rabbitmq-server 2>/dev/null || true)"
+}
+
+# -- the run -----------------------------------------------------------------
+
+make_data() {
+	step "data are made"
+	nested_records=$((records / 5 + 1))
+	"$bin/gen_events" "$records" 1 10 >"$work/events.json"
+	"$bin/gen_events" "$records" 2 0 >"$work/unique.json"
+	"$bin/gen_events" -l $((records / 10 + small_files)) 3 0 >"$work/lines.ndjson"
+	"$bin/gen_events" -g -l "$nested_records" 4 10 >"$work/nested.json"
+}
+
+count_steps() {
+	local name count sum=0
+	for name in $parts; do
+		count=${name}_steps
+		sum=$((sum + ${!count}))
+	done
+	steps $((sum * rounds))
+}
+
+measure() {
+	local name
+	for name in $parts; do
+		! declare -F "${name}_prepare" >/dev/null || "${name}_prepare"
+	done
+	count_steps
+	for ((round = 1; round <= rounds; round++)); do
+		for name in $parts; do
+			"${name}_round"
+		done
+	done
+	step
+	note load_after "$(cut -d' ' -f1 /proc/loadavg)"
+	note seconds $((SECONDS - begun))
+}
+
+# Its own servers, its own table: what it prints goes behind ours.
+measure_growth() {
+	local million steps=''
+	[ -n "$growth" ] || return 0
+	for million in 0 1 2 5 10 20 50 100; do
+		[ "$million" -gt "$growth" ] || steps+="$million "
+	done
+	"$top/bench/growth.sh" --steps "${steps% }" >"$work/growth"
+}
+
+report() {
+	"$top/bench/report.py" collect "$work" >"$work/figures.json"
+	if [ "$json" = - ]; then
+		cat "$work/figures.json"
+	else
+		"$top/bench/report.py" table "$work/figures.json"
+		[ -z "$json" ] || cp "$work/figures.json" "$json"
+	fi
+	[ -z "$svg" ] || "$top/bench/report.py" svg "$work/figures.json" >"$svg"
+	[ "$docs" = no ] || {
+		mkdir -p "$top/bench/results"
+		cp "$work/figures.json" "$top/bench/results/latest.json"
+		"$top/bench/report.py" docs "$top"
+	}
 }
 
 main() {
-	local paths=() limits=() bares=() producer_mib=() consumer_mib=() n secs
-	bench_begin
-	"$bin/gen_events" "$records" 1 10 >"$work/events.json"
-	for n in $(seq "$rounds"); do
-		stop_daemons
-		step "round $n of $rounds: the limits"
-		fresh "bare_$n"
-		bares+=("$("$bin/bare_load" bare events "$work/events.json" | cut -d' ' -f3)")
-		fresh "limit_$n"
-		limits+=("$("$bin/bare_load" events events "$work/events.json" | cut -d' ' -f3)")
-		step "round $n of $rounds: the whole path"
-		fresh "path_$n"
-		start_daemons
-		secs=$(whole_path "$work/events.json")
-		paths+=("$(rate "$records" "$secs")")
-		producer_mib+=("$(peak_mib "${daemons[0]}")")
-		consumer_mib+=("$(peak_mib "${daemons[1]}")")
-	done
-	step
-	printf '%s records, %s rounds, %s processors\n' "$records" "$rounds" "$(nproc)"
-	row_head
-	row "whole path, file to master and models, records/s" "${paths[@]}"
-	row "limit: COPY + upsert + models, records/s" "${limits[@]}"
-	row "limit: COPY + upsert alone, records/s" "${bares[@]}"
-	row "producer peak memory, MiB" "${producer_mib[@]}"
-	row "consumer peak memory, MiB" "${consumer_mib[@]}"
-	idle
-	one_file
-	[ "$big" = no ] || big_file
+	local begun=$SECONDS
+	read_options "$@"
+	choose_parts
+	touch "$work"/{taken,about,skipped,peers}
+	make_data
+	step "servers are started"
+	if [ "$parts" = direct ]; then
+		bench_begin --no-broker
+	else
+		bench_begin
+	fi
+	cp "$top/pipelines/gharchive.yaml" "$work/pipelines/"
+	make_blank # here: a part may ask for it in a process of its own
+	note_all
+	note_servers
+	measure
+	measure_growth
+	report
 }
 
-# one SQLite file: the load beside a program that does nothing but insert and
-# upsert the same rows with the same pragmas, without models, in turns
-one_file() {
-	local n limits=() loads=() bares=() mib=() out
-	stop_daemons
-	for n in $(seq "$rounds"); do
-		step "round $n of $rounds: into SQLite"
-		rm -f "$work"/lite.db* "$work"/bare.db* "$work"/none.db*
-		limits+=("$("$bin/bare_lite" "$work/events.json" "$work/bare.db" |
-			cut -d' ' -f3)")
-		out=$(into_sqlite events "$work/lite.db")
-		loads+=("${out% *}")
-		mib+=("${out#* }")
-		out=$(into_sqlite bare "$work/none.db")
-		bares+=("${out% *}")
-	done
-	step
-	row "into SQLite, with models, records/s" "${loads[@]}"
-	row "into SQLite, without models, records/s" "${bares[@]}"
-	row "limit: insert + upsert alone, records/s" "${limits[@]}"
-	row "peak memory of the load, MiB" "${mib[@]}"
-	printf 'share of the limit: %s %% with models, %s %% without\n' \
-		"$(share "${loads[*]}" "${limits[*]}")" "$(share "${bares[*]}" "${limits[*]}")"
-}
-
-# into_sqlite PIPELINE FILE: records/s, peak MiB
-into_sqlite() {
-	"$bin/sluice" --json load "$1" --dataset events --file "$work/events.json" \
-		--to "sqlite:$2" >"$work/lite.json" 2>/dev/null &
-	local pid=$! peak=0 now
-	while kill -0 "$pid" 2>/dev/null; do
-		now=$(peak_mib "$pid" 2>/dev/null) && [ -n "$now" ] && peak=$now
-		sleep 0.2
-	done
-	wait "$pid"
-	printf '%s %s\n' "$(jq -r '(.records * 1000 / .ms) | floor' "$work/lite.json")" "$peak"
-}
-
-# share RATES LIMITS: medians, in percent
-share() {
-	awk -v a="$1" -v b="$2" 'function median(text, v, n, i, j, t) {
-			n = split(text, v, " ")
-			for (i = 1; i < n; i++)
-				for (j = i + 1; j <= n; j++)
-					if (v[j] < v[i]) { t = v[i]; v[i] = v[j]; v[j] = t }
-			return v[int((n + 1) / 2)]
-		}
-		BEGIN { printf "%.0f", 100 * median(a) / median(b) }'
-}
-
-# idle cost and the latency of one dropped file, on daemons with nothing to do
-idle() {
-	local before after pid
-	printf 'one dropped file to modelled.events_by_date, ms: %s\n' \
-		"$("$bin/latency" "$SLUICE_RAW_DIR/events" 100)"
-	sleep 5
-	for pid in "${daemons[@]}"; do
-		before=$(cpu_ticks "$pid")
-		sleep 20
-		after=$(cpu_ticks "$pid")
-		printf 'idle processor share of %s: %s %%\n' "$(cat "/proc/$pid/comm")" \
-			"$(awk -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" \
-				'BEGIN { printf "%.2f", 100 * t / hz / 20 }')"
-	done
-}
-
-big_file() {
-	stop_daemons
-	fresh big
-	start_daemons
-	"$bin/gen_events" 3800000 2 10 >"$work/big.json"
-	printf 'a file of %s MiB: %s s' "$(($(stat -c %s "$work/big.json") >> 20))" \
-		"$(whole_path "$work/big.json")"
-	printf ', producer peak %s MiB, consumer peak %s MiB\n' \
-		"$(peak_mib "${daemons[0]}")" "$(peak_mib "${daemons[1]}")"
-}
-
-main
+main "$@"

@@ -4,8 +4,8 @@
 #   packages.sh missing SET...    prints the missing ones, one a line
 #   packages.sh install SET...    lists them, then installs them
 #   sets: build (compile it)  run (PostgreSQL and terminal)  broker (RabbitMQ)
-#   test (check it)  base (make an image of Debian)  containers (an engine)
-#   browser (look at its page in one; 125 MB to fetch)
+#   test (check it)  bench (measure it)  base (make an image of Debian)
+#   containers (an engine)  browser (look at its page in one; 125 MB to fetch)
 #
 # A server package starts its service when it is installed, on its standard
 # port. Ours are wanted for their programs only: nothing that is new is started,
@@ -30,6 +30,7 @@ TEST=(shellcheck python3 jq strace curl openssl zstd procps spin iproute2 bindfs
 	valgrind
 	mandoc zsh bsdextrautils
 	python3-yaml)
+BENCH=(jq python3 curl procps)
 BROWSER=(chromium)
 
 # -- what is missing -----------------------------------------------------------
@@ -44,6 +45,7 @@ wanted() { # SET...
 		base) printf '%s\n' "${BASE[@]}" ;;
 		containers) printf '%s\n' "${CONTAINERS[@]}" ;;
 		test) printf '%s\n' "${TEST[@]}" ;;
+		bench) printf '%s\n' "${BENCH[@]}" ;;
 		browser) browser ;;
 		*) die $EX_USAGE "no set of packages $set" ;;
 		esac
@@ -205,7 +207,7 @@ main() {
 	missing) missing "${@:2}" ;;
 	install) install_missing "${@:2}" ;;
 	as-root) install_as_root "${@:2}" ;;
-	*) die $EX_USAGE "usage: packages.sh missing|install SET... (build run broker test browser base containers)" ;;
+	*) die $EX_USAGE "usage: packages.sh missing|install SET... (build run broker test bench browser base containers)" ;;
 	esac
 }
 
