@@ -92,6 +92,6 @@ check "bash completes one and runs none" "$(cd "$work" && PATH=$bin:$PATH bash -
 	COMP_WORDS=(sluice undo aft) COMP_CWORD=2
 	_sluice
 	printf "%s\n" "${COMPREPLY[@]}"' - "$bin"
-	ls "$work" | grep pwned || true)" after.json
+	find "$work" -maxdepth 1 -name '*pwned*')" after.json
 check_invariants
 scenario_end
