@@ -51,15 +51,18 @@ bool api_ask_daemon(const struct config *config, const char *const *words,
 	size_t count, bool *daemon, struct buf *text, struct err *err)
 	MUST_CHECK;
 
-/* -- api_ask.c: asking without any state ------------------------------------ */
+/* -- api_ask.c: asking without any state ------------------------------------
+ * Where a producer runs, requests count in its hosts' budgets, and wait for
+ * them. */
 
 /* One page; of an endpoint with a parent one page of that before, and the
  * children of its first record that has some. */
-bool api_preview(const struct dataset *dataset, struct err *err) MUST_CHECK;
+bool api_preview(const struct config *config, const struct dataset *dataset,
+	struct err *err) MUST_CHECK;
 /* All pages into a cassette; the first page of a parent, and all of its first
  * records. */
-bool api_record(const struct dataset *dataset, const char *dir,
-	struct err *err) MUST_CHECK;
+bool api_record(const struct config *config, const struct dataset *dataset,
+	const char *dir, struct err *err) MUST_CHECK;
 
 /* -- api_preview.c ----------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/place.h"
+#include "producer/api_control.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 
 #define PARENTS_MAX 10
 #define RECORD_PAGES 1000
+#define PATIENCE_MS 60000 /* for a minute's budget, not for a day's */
 
 /* -- asking ------------------------------------------------------------------ */
 
@@ -25,6 +27,7 @@ struct parents {
 };
 
 struct asker {
+	const struct config *config;
 	const struct dataset *dataset;
 	struct http_client *client;
 	struct api_host host;
@@ -38,17 +41,40 @@ struct asker {
 	uint64_t pages;     /* that came */
 };
 
+/* Until a request may go: what the limits say and, where a producer runs, the
+ * host's budget, in which it counts then. */
+static bool time_left(struct asker *asker, int64_t *wait, struct err *err)
+{
+	char name[API_NAME_MAX];
+	const char *const words[] = { "count",
+		api_name(asker->dataset, name) };
+	struct buf text = { 0 };
+	struct err why = { 0 };
+	bool daemon = false;
+
+	*wait = api_host_wait(&asker->host, clock_now_ms(), clock_wall_us());
+	if (*wait == 0 && api_control_ask(asker->config->state_file, words, 2,
+			&daemon, &text, &why) && daemon && text.len > 0)
+		*wait = strtoll(text.data, NULL, 10);
+	buf_clear(&text);
+	return *wait <= PATIENCE_MS || err_stop(err, EXIT_SERVER, "%s: its "
+		"budget is used up, or it wants to be left alone, for %" PRId64
+		" s more", asker->dataset->api->url, *wait / 1000 + 1);
+}
+
 static bool exchange(struct asker *asker, const struct http_call *call,
 	struct http_reply **reply, struct err *err)
 {
 	int64_t wait;
+	bool ok;
 
 	*reply = NULL;
-	while ((wait = api_host_wait(&asker->host, clock_now_ms(),
-			clock_wall_us())) > 0)
+	while ((ok = time_left(asker, &wait, err)) && wait > 0)
 		if (!http_client_wait(asker->client, (int)(wait < 1000 ? wait :
 				1000), NULL, 0, err))
 			return false;
+	if (!ok)
+		return false;
 	api_host_take(&asker->host, clock_now_ms(), clock_wall_us());
 	if (!http_client_start(asker->client, call, err))
 		return false;
@@ -230,8 +256,8 @@ static bool take_parents(struct asker *asker, const struct buf *lines,
 		asker->dataset->api->parent));
 }
 
-static bool open_asker(struct asker *asker, const struct dataset *dataset,
-	int folder, struct err *err);
+static bool open_asker(struct asker *asker, const struct config *config,
+	const struct dataset *dataset, int folder, struct err *err);
 static void close_asker(struct asker *asker);
 
 /* One page of the parent, as little as shows something. */
@@ -244,7 +270,8 @@ static bool ask_parent(struct asker *asker, struct err *err)
 	struct http_reply *reply = NULL;
 	struct api_harvest harvest = { .spool = "" };
 	struct asker parent;
-	bool ok = open_asker(&parent, dataset, asker->folder, err) &&
+	bool ok = open_asker(&parent, asker->config, dataset,
+		asker->folder, err) &&
 		api_child_read(asker->dataset->api, &child, err) &&
 		ask_page(&parent, &first, &reply, err) &&
 		api_harvest(dataset->api, &child, 1, reply->body, reply->len,
@@ -258,12 +285,13 @@ static bool ask_parent(struct asker *asker, struct err *err)
 	return ok;
 }
 
-static bool open_asker(struct asker *asker, const struct dataset *dataset,
-	int folder, struct err *err)
+static bool open_asker(struct asker *asker, const struct config *config,
+	const struct dataset *dataset, int folder, struct err *err)
 {
 	const struct pipeline_api *api = dataset->api;
 
-	*asker = (struct asker){ .dataset = dataset, .folder = folder };
+	*asker = (struct asker){ .config = config, .dataset = dataset,
+		.folder = folder };
 	api_host_limit(&asker->host, api);
 	asker->client = http_client_new(NULL, err);
 	if (asker->client == NULL || (api->parent != NULL &&
@@ -333,12 +361,13 @@ static bool ask_first(struct asker *asker, struct http_reply **reply,
 	return ok;
 }
 
-bool api_preview(const struct dataset *dataset, struct err *err)
+bool api_preview(const struct config *config, const struct dataset *dataset,
+	struct err *err)
 {
 	struct http_reply *reply = NULL;
 	struct api_harvest harvest = { .spool = "" };
 	struct asker asker;
-	bool ok = open_asker(&asker, dataset, -1, err) &&
+	bool ok = open_asker(&asker, config, dataset, -1, err) &&
 		ask_first(&asker, &reply, &harvest, err) &&
 		api_preview_show(dataset, &harvest, err) &&
 		say_parents(&asker, asker.parents.count > 0, err);
@@ -394,12 +423,13 @@ static bool record_all(struct asker *asker, struct err *err)
 	return ok;
 }
 
-bool api_record(const struct dataset *dataset, const char *dir,
-	struct err *err)
+bool api_record(const struct config *config, const struct dataset *dataset,
+	const char *dir, struct err *err)
 {
 	struct asker asker = { .folder = -1 };
 	const int folder = place_root(dir, err);
-	bool ok = folder >= 0 && open_asker(&asker, dataset, folder, err);
+	bool ok = folder >= 0 && open_asker(&asker, config, dataset,
+		folder, err);
 	size_t at = 0;
 
 	do {

@@ -41,13 +41,14 @@ static bool order_here(struct api_desk *desk, const char *const *words,
 {
 	char *copies[API_CONTROL_WORDS] = { NULL };
 	struct api_endpoint *e = NULL;
+	int64_t wait_ms;
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < count; i++) {
 		copies[i] = strdup(words[i]);
 		ok = copies[i] != NULL || err_memory(err);
 	}
-	ok = ok && api_order(desk, copies, count, &e, err);
+	ok = ok && api_order(desk, copies, count, &e, &wait_ms, err);
 	if (ok && strcmp(words[0], "run") == 0) {
 		let_rest(desk, e);
 		ok = until_told(desk, e, err) &&

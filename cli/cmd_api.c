@@ -218,9 +218,10 @@ static bool dispatch(const struct cmd_context *context,
 		return words->dry_run ? dry(context->config, set, dataset,
 			err) : run_now(context, dataset, words->once, err);
 	if (is_verb(words, "preview", 2))
-		return api_preview(dataset, err);
+		return api_preview(context->config, dataset, err);
 	if (is_verb(words, "record", 3))
-		return api_record(dataset, words->at[2], err);
+		return api_record(context->config, dataset, words->at[2],
+			err);
 	if (state && words->count == 3 && strcmp(words->at[1], "show") == 0)
 		return state_show(context, set, dataset, err);
 	if (state && words->count == 3 && strcmp(words->at[1], "reset") == 0)
@@ -284,7 +285,9 @@ const struct cmd cmd_api = {
 "\n"
 "run and state go through the producer, which alone owns its state file, by a\n"
 "socket beside it. Where none runs, `sluice` takes the state file itself for\n"
-"that time; what it fetches is published by the next producer.\n"
+"that time; what it fetches is published by the next producer. Where one runs,\n"
+"requests of record and preview count in its hosts' budgets, too, and wait for\n"
+"them, a minute at most.\n"
 "\n"
 "  sluice api run github.issues\n"
 "  sluice api state set github.issues 2024-01-01T00:00:00Z\n"

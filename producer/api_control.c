@@ -16,6 +16,7 @@
 
 #define GUESTS_MAX 4
 #define LINE_MAX_BYTES 8192
+#define BUSY_MS 100 /* as many as may are under way */
 
 /* Somebody who asks. */
 struct guest {
@@ -214,11 +215,30 @@ static bool order_change(struct api_desk *desk, struct api_endpoint *e,
 	return api_load(desk, e, err);
 }
 
+/* Written down first, as those of our own are. */
+static bool order_count(struct api_desk *desk, struct api_host *host,
+	int64_t *wait_ms, struct err *err)
+{
+	const int64_t now = clock_now_ms(), wall = clock_wall_us();
+
+	*wait_ms = api_host_wait(host, now, wall);
+	if (*wait_ms < 0)
+		*wait_ms = BUSY_MS;
+	if (*wait_ms > 0)
+		return true;
+	if (!api_host_promised(host, wall) &&
+		!api_put_used(desk, host, true, err))
+		return false;
+	api_host_count(host, now, wall);
+	return true;
+}
+
 bool api_order(struct api_desk *desk, char *const *words, size_t count,
-	struct api_endpoint **e, struct err *err)
+	struct api_endpoint **e, int64_t *wait_ms, struct err *err)
 {
 	const char *what = count > 0 ? words[0] : "";
 
+	*wait_ms = 0;
 	*e = count > 1 ? api_desk_find(desk, words[1]) : NULL;
 	if (*e == NULL)
 		return err_set(err, ERR_REJECT, "the producer knows no "
@@ -231,6 +251,8 @@ bool api_order(struct api_desk *desk, char *const *words, size_t count,
 		return order_change(desk, *e, words[2], err);
 	if (strcmp(what, "reset") == 0)
 		return order_change(desk, *e, NULL, err);
+	if (strcmp(what, "count") == 0)
+		return order_count(desk, (*e)->host, wait_ms, err);
 	return err_set(err, ERR_REJECT, "the producer does not know what "
 		"\"%s\" means: it is of another version", what);
 }
@@ -301,8 +323,10 @@ static bool take_line(struct guest *guest, struct api_desk *desk,
 	const size_t count = split(guest->line, words);
 	struct api_endpoint *e = NULL;
 	struct err why = { 0 };
+	char text[32];
+	int64_t wait_ms;
 
-	if (!api_order(desk, words, count, &e, &why)) {
+	if (!api_order(desk, words, count, &e, &wait_ms, &why)) {
 		if (why.kind == ERR_STOP && why.exit_code != EXIT_CONFIG) {
 			*err = why;
 			return false;
@@ -310,8 +334,10 @@ static bool take_line(struct guest *guest, struct api_desk *desk,
 		answer(guest, &why, "");
 	} else if (strcmp(words[0], "run") == 0)
 		guest->waits = e;
-	else
-		answer(guest, &why, "");
+	else {
+		(void)snprintf(text, sizeof(text), "%" PRId64, wait_ms);
+		answer(guest, &why, text);
+	}
 	return true;
 }
 

@@ -27,10 +27,12 @@ void api_control_answer(struct api_control *control);
 
 /* -- what is asked, by whomever ------------------------------------------------ */
 
-/* run NAME [once] | set NAME CURSOR | reset NAME. ERR_REJECT: cannot be done.
- * A run is only begun: e->told says when it has ended. */
+/* run NAME [once] | set NAME CURSOR | reset NAME | count NAME. ERR_REJECT:
+ * cannot be done. A run is only begun: e->told says when it has ended. count is
+ * for a request that the asker makes: *wait_ms 0, and it counts in the host's
+ * budget, or it may go then. */
 bool api_order(struct api_desk *desk, char *const *words, size_t count,
-	struct api_endpoint **e, struct err *err) MUST_CHECK;
+	struct api_endpoint **e, int64_t *wait_ms, struct err *err) MUST_CHECK;
 /* "12 requests, 11 pages, ..." of the run that has ended. */
 bool api_tally_text(const struct api_tally *tally, struct buf *out,
 	struct err *err) MUST_CHECK;

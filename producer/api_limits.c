@@ -260,13 +260,18 @@ int64_t api_host_wait(struct api_host *host, int64_t now_ms, int64_t wall_us)
 	return 0;
 }
 
-void api_host_take(struct api_host *host, int64_t now_ms, int64_t wall_us)
+void api_host_count(struct api_host *host, int64_t now_ms, int64_t wall_us)
 {
 	pass_time(host, now_ms, wall_us);
-	host->running++;
 	host->tokens -= 1;
 	host->minute_used++;
 	host->used++;
+}
+
+void api_host_take(struct api_host *host, int64_t now_ms, int64_t wall_us)
+{
+	api_host_count(host, now_ms, wall_us);
+	host->running++;
 	host->trying = host->open_ms > 0;
 }
 

@@ -57,6 +57,8 @@ void api_host_limit(struct api_host *host, const struct pipeline_api *api);
 /* Milliseconds until a request may go: 0 now, -1 when one of those under way
  * has to end first. */
 int64_t api_host_wait(struct api_host *host, int64_t now_ms, int64_t wall_us);
+/* Somebody else's goes now, who will not say when it is back. */
+void api_host_count(struct api_host *host, int64_t now_ms, int64_t wall_us);
 /* One goes now. */
 void api_host_take(struct api_host *host, int64_t now_ms, int64_t wall_us);
 /* It has come back: well (an answer that can be used), or not. True: the

@@ -70,6 +70,8 @@ pipeline() {
 			s/longest_wait: 1 s/longest_wait: 100 s/'
 	endpoint patient "http://localhost:$(api_port http)" /gen/page |
 		sed 's/longest_wait: 1 s/longest_wait: 100 s/; s/tries: 1/tries: 3/'
+	endpoint budget "http://budget.localhost:$(api_port http)" /gen/link \
+		'query: { total: 3 }' | sed 's/answer_bytes/per_day: 2, answer_bytes/'
 	for name in good expired self-signed wrong-host; do
 		endpoint "${name/-/_}" "https://127.0.0.1:$(api_port $name)" \
 			/gen/link 'query: { total: 3 }' \
@@ -104,6 +106,15 @@ fails "as a date too" 69 "429: too many requests; waiting 1 s" \
 fails "304 to whom nothing is known" 1 "304 to a request that named no version" \
 	'/gen/link status=304'
 fails "500 says no more" 69 "/gen/link: 500" '/gen/link status=500'
+
+# -- a budget
+check_has "a preview" "$("$bin/sluice" api preview bad.budget 2>&1)" "3 of 3 records"
+check_has "and a run" "$(run budget)" "1 request,"
+exit_code=0
+said=$("$bin/sluice" api preview bad.budget 2>&1) || exit_code=$?
+check_has "share a day's budget of two" "$said" "its budget is used up"
+check "so says the exit code" "$exit_code" 69
+check "the server was asked twice" "$(api_seen | grep -c budget.localhost)" 2
 
 # -- redirects
 api_reset
