@@ -2,6 +2,8 @@
 # doctor.sh - what is amiss is found, under a name that the runbook has, and one
 # sentence says what is waited for; dead servers keep nobody waiting.
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/support/api.sh
+. "$top/tests/support/api.sh"
 
 # grade ID [VAR=VALUE...]: the worst of a check
 grade() {
@@ -107,6 +109,57 @@ until_true why_is 'dataset events.orgs' || true
 check_has "why: a table that takes nothing" "$(why)" 'the consumer waits: dataset events.orgs'
 q 'alter table raw.orgs rename column name to organization_name' >/dev/null
 eventually "mended, it is loaded" "$complete_sources" 1
+
+# -- servers that speak TLS
+# ssl_on DAYS: the tests' PostgreSQL has a certificate for so long
+ssl_on() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+		-days "$1" -keyout "$work/pg.key" -out "$work/pg.crt" 2>/dev/null
+	chmod 600 "$work/pg.key"
+	[ -z "$run_as" ] || chown "$run_as:$run_group" "$work"/pg.*
+	ssl_set on "$work/pg.crt" "$work/pg.key"
+}
+# ssl_set on|off CERTIFICATE KEY: the last line of a setting counts
+ssl_set() {
+	printf "ssl = %s\nssl_cert_file = '%s'\nssl_key_file = '%s'\n" "$@" \
+		>>"$servers/postgresql/postgresql.conf"
+	kill -HUP "$(cut -d' ' -f1 "$servers/run/postgresql.pid" | head -n 1)"
+}
+found() { # GRADE WHAT: of certificates, once the server has read its files
+	{ "$bin/sluice" --json doctor || true; } | jq -e --arg grade "$1" --arg what "$2" \
+		'any(.findings[]; .id == "certificates" and .grade == $grade and
+			.what == $what)' >/dev/null
+}
+verified() {
+	SLUICE_DATABASE_SSLMODE=verify-full \
+		SLUICE_DATABASE_SSLROOTCERT=$work/pg.crt until_true "$@" && echo yes
+}
+scenario_undo() {
+	ssl_set off '' ''
+	api_stop
+}
+ssl_on 400
+check "a certificate of PostgreSQL for a year is fine" \
+	"$(verified found ok 'PostgreSQL: 399 days left')" yes
+ssl_on 9
+check "one that ends soon is found" \
+	"$(verified found warn 'PostgreSQL: 8 days left')" yes
+api_start "$work/tls"
+for name in good expired; do
+	export SLUICE_BROKER_TLS=true SLUICE_BROKER_CACERT=$work/tls/ca.crt
+	SLUICE_BROKER_PORT=$(api_port $name) "$bin/sluice" --json doctor \
+		>"$work/tls/$name.json" || true
+	unset SLUICE_BROKER_TLS SLUICE_BROKER_CACERT
+done
+of_broker() { # NAME
+	jq -r '.findings[] | select(.id == "certificates" and
+		(.what | startswith("RabbitMQ"))) | .grade + " " + .what' "$work/tls/$1.json"
+}
+check_has "the broker's is looked at" "$(of_broker good)" 'ok RabbitMQ: '
+check_has "and is a problem when it is over" "$(of_broker expired)" \
+	'problem RabbitMQ: over since '
+scenario_undo
 
 # -- servers that are not there, or say nothing
 mkfifo "$work/hold"
