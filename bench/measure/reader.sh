@@ -31,10 +31,15 @@ reader_round() {
 	next_step "(a) the reader, events"
 	reader_limit reader "$work/events.json"
 	reader_take reader "$work/events.json"
-	reader_take reader_mapped "$work/events.json" -p "$work/pipelines/events.yaml"
+	reader_take reader_mapped "$work/events.json" \
+		-p "$work/pipelines/events.yaml" -m
+	reader_take reader_copy "$work/events.json" \
+		-p "$work/pipelines/events.yaml"
 	next_step "(a) the reader, nested records"
 	reader_limit reader_nested "$work/nested.json"
 	reader_take reader_nested "$work/nested.json"
 	reader_take reader_nested_mapped "$work/nested.json" \
+		-p "$work/pipelines/gharchive.yaml" -m
+	reader_take reader_nested_copy "$work/nested.json" \
 		-p "$work/pipelines/gharchive.yaml"
 }

@@ -3,6 +3,10 @@
 # every figure's limit is a figure.
 . "$(dirname "$0")/lib.sh"
 
+while read -r row; do
+	complain bench/figures "not a row of six, or there twice: $row"
+done < <(awk -F '|' '/^[^#]/ && (NF != 6 || seen[$1]++) { print }' bench/figures)
+
 # A figure's limit, or the two that a ratio is made of.
 keys=$(awk -F ' *[|] *' '/^[a-z]/ { print $1 }' bench/figures)
 while read -r key limit; do
