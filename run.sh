@@ -11,6 +11,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$ROOT/deploy/place.sh"
 # shellcheck source=deploy/deploy.sh
 . "$ROOT/deploy/deploy.sh"
+# shellcheck source=deploy/site.sh
+. "$ROOT/deploy/site.sh"
 # shellcheck source=deploy/demo.sh
 . "$ROOT/deploy/demo.sh"
 # shellcheck source=deploy/images.sh
@@ -115,10 +117,6 @@ verb_serve() {
 	[ -x "$BIN/sluice" ] || die $EX_SERVER "not built: ./run.sh deploy"
 	[ "$STOP" = no ] || exec "$ROOT/deploy/daemons.sh" unserve "$VAR"
 	exec "$ROOT/deploy/daemons.sh" serve "$VAR" "$BIN"
-}
-
-docker_serve() {
-	die $EX_USAGE "in containers the page is served in the foreground: ./run.sh sluice serve"
 }
 
 # For people with shortcuts and a hint; what is given a command says only what
@@ -265,13 +263,6 @@ on_site() { # VERB ARGS...
 	else
 		"verb_$verb" "$@"
 	fi
-}
-
-# Unasked it never is in containers.
-docker_demo_api() {
-	[ "$UNASKED" = no ] ||
-		{ WAY=native; verb_demo_api; return; }
-	die $EX_SERVER "demo-api needs --native: its server plays the APIs on this machine's loopback, which containers do not reach; where containers are deployed, try it in another clone"
 }
 
 verb_drop() {

@@ -243,23 +243,9 @@ reload_changed() {
 }
 
 show_deployment() {
-	say "modelled.fact_events:"
-	psql_reader "$VAR" -X -c 'table modelled.fact_events order by 1, 2, 3'
-	say_how
+	site_show
 	if on_terminal; then
 		open_terminal
-	fi
-}
-
-# What to do now.
-say_how() {
-	if [ "$BROKER" = yes ]; then
-		say "Drop JSON files into $ROOT/raw_data/events/ and look:" \
-			"./run.sh status, console, serve, psql, logs; ./run.sh destroy-rabbitmq ends it."
-	else
-		say "Put JSON files into $ROOT/raw_data/events/, load them with ./run.sh console" \
-			"(or ./run.sh sluice load events) and look: ./run.sh status, psql;" \
-			"./run.sh destroy ends it."
 	fi
 }
 

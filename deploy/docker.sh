@@ -5,7 +5,7 @@
 # var/docker.env holds what compose.yaml asks for; it exists while something is
 # deployed in containers. Lines below its last comment are the reader's own.
 
-DOCKER_SECRETS=(owner loader reader admin producer consumer foreign tap)
+DOCKER_SECRETS=(owner loader reader admin producer consumer foreign tap serve)
 OWN_LINES='# Own settings go below this line; they are kept.'
 
 # -- the engine ------------------------------------------------------------------
@@ -171,12 +171,19 @@ docker_own_files() {
 # -- deploy ----------------------------------------------------------------------
 
 docker_deploy() {
-	local ran=no
 	[ "$UNASKED" = no ] || images_or_native
 	if [ "$WAY" = native ]; then
 		verb_deploy
 		return
 	fi
+	docker_start
+	[ "$SAMPLE_TOO" = no ] || docker_first_sample
+	docker_show
+}
+
+# Images, settings, and everything up; or as little as before.
+docker_start() {
+	local ran=no
 	choose_user "$VAR"
 	place_make
 	[ "$UNASKED" = yes ] || build_images
@@ -185,12 +192,12 @@ docker_deploy() {
 	docker_own_files
 	docker_settings
 	rm -f -- "$VAR/docker.down"
-	need_ports
+	need_ports SLUICE_DATABASE_PORT
+	[ "$BROKER" = no ] || need_ports SLUICE_BROKER_PORT SLUICE_API_PORT
+	need_engine_room 512
 	say "containers: starting what does not run"
 	docker_up || docker_give_up "$ran"
 	[ "$BROKER" = no ] || docker_reload_changed
-	[ "$SAMPLE_TOO" = no ] || docker_first_sample
-	docker_show
 }
 
 # Nobody asked for containers: where their images cannot be made, it goes
@@ -215,10 +222,9 @@ images_or_native() {
 }
 
 # Ports that stay may have been taken meanwhile.
-need_ports() {
-	local name port names=(SLUICE_DATABASE_PORT SLUICE_SERVE_PORT)
-	[ "$BROKER" = no ] || names+=(SLUICE_BROKER_PORT SLUICE_API_PORT)
-	for name in "${names[@]}"; do
+need_ports() { # NAME...
+	local name port
+	for name in "$@"; do
 		port=$(env_value "$name")
 		! port_taken "$port" || publishes "$port" ||
 			die "$EX_SERVER" "port $port is taken by another program: choose another, a line $name=... at the end of $VAR/docker.env"
@@ -227,6 +233,10 @@ need_ports() {
 
 publishes() { # PORT
 	of_project ps --format '{{.Ports}}' | grep -q ":$1->"
+}
+
+service_ids() { # SERVICE: those that run
+	of_project ps -q --filter "label=com.docker.compose.service=$1"
 }
 
 # What the engine has of this deployment, whatever compose knows of it.
@@ -247,6 +257,8 @@ docker_up() {
 	compose_says up -d --no-deps "${servers[@]}" &&
 		all_healthy "${servers[@]}" &&
 		compose_says run --rm --no-deps -T apply || return
+	grep -E '^(PostgreSQL|RabbitMQ): ' <<<"$SAID" || true
+	[ -z "$(service_ids serve)" ] || daemons+=(serve)
 	compose_says up -d --no-deps "${scale[@]}" "${daemons[@]}" cli &&
 		all_healthy "${daemons[@]}" && wait_for 60 cli_works
 }
@@ -254,8 +266,7 @@ docker_up() {
 # As many as were asked for by scale, else one.
 consumers_now() {
 	local count
-	count=$(of_project ps -q \
-		--filter label=com.docker.compose.service=consumer | wc -l)
+	count=$(service_ids consumer | wc -l)
 	printf '%s\n' $((count > 0 ? count : 1))
 }
 
@@ -275,9 +286,9 @@ all_healthy() { # SERVICE...
 	for service in "$@"; do
 		wait_for 180 service_settled "$service" || true
 		service_healthy "$service" && continue
-		SAID="$service does not become healthy"
-		warn "$SAID:"
-		compose logs --no-color --tail 8 "$service" >&2 || true
+		warn "$service does not become healthy:"
+		SAID=$(compose logs --no-color --tail 8 "$service" 2>&1) || true
+		printf '%s\n' "$SAID" >&2
 		return 1
 	done
 }
@@ -299,12 +310,23 @@ service_says() { # SERVICE FORMAT
 }
 
 service_healthy() { # SERVICE
-	local ids
-	mapfile -t ids < <(of_project ps -q \
-		--filter "label=com.docker.compose.service=$1")
+	local ids id
+	mapfile -t ids < <(service_ids "$1")
 	[ ${#ids[@]} -gt 0 ] || return 1
-	! docker inspect -f '{{.State.Health.Status}}' "${ids[@]}" 2>/dev/null |
-		grep -qv '^healthy$'
+	for id in "${ids[@]}"; do
+		container_healthy "$id" || return 1
+	done
+}
+
+# The engine looks from time to time; here nobody waits until it does again.
+container_healthy() { # ID
+	local asks
+	[ "$(docker inspect -f '{{.State.Health.Status}}' "$1" 2>/dev/null)" != healthy ] ||
+		return 0
+	mapfile -t asks < <(docker inspect -f \
+		'{{range .Config.Healthcheck.Test}}{{println .}}{{end}}' "$1" 2>/dev/null)
+	[ "${asks[0]:-}" = CMD ] &&
+		timeout 20 docker exec "$1" "${asks[@]:1:${#asks[@]}-2}" >/dev/null 2>&1
 }
 
 # Nothing is left half-running; what ran before goes on.
@@ -314,13 +336,9 @@ docker_give_up() { # RAN BEFORE
 	die "$EX_SERVER" "the containers do not come up${REMEDY:+: $REMEDY}; see above. Memory is set in $VAR/docker.env; data nobody needs go with ./run.sh destroy-rabbitmq; --native does without containers"
 }
 
-docker_ask() { # SQL
-	in_cli sluice-psql -XqAt -c "$1"
-}
-
 docker_first_sample() {
 	local name
-	[ "$(docker_ask 'select count(*) from meta.source')" = 0 ] || return 0
+	[ "$(site_ask 'select count(*) from meta.source')" = 0 ] || return 0
 	say "dropping the sample into raw_data/events/"
 	name=$(in_cli sluice drop </dev/null) || die $? "cannot drop the sample"
 	if [ "$BROKER" = no ]; then
@@ -335,73 +353,144 @@ docker_first_sample() {
 }
 
 docker_complete() { # SOURCE
-	[ "$(docker_ask "select count(*) from meta.source
+	[ "$(site_ask "select count(*) from meta.source
 		where name = '$1' and completed_at is not null")" = 1 ]
 }
 
 docker_show() {
-	say "modelled.fact_events:"
-	in_cli sluice-psql -X -c 'table modelled.fact_events order by 1, 2, 3'
-	say_how
+	site_show
 	if on_terminal; then
 		docker_terminal
 	fi
 }
 
-# tmux in the container: console above, psql below.
+# tmux in the container: console above, psql below, logs in a window of their
+# own, as it is without containers.
 docker_terminal() {
-	compose exec cli /usr/lib/sluice/start.sh tmux -u new-session -A -s sluice \
+	local feeder
+	set -m # a group of its own, which is ended as one
+	feed_logs </dev/null >/dev/null 2>&1 &
+	feeder=$!
+	set +m
+	# shellcheck disable=SC2064 # that group, now
+	trap "kill -- -$feeder 2>/dev/null || true" EXIT
+	in_cli tmux -u new-session -A -s sluice -n sluice \
 		"sluice console; tmux kill-session -t =sluice" \; \
 		split-window -v -l 40% sluice-psql \; select-pane -t 0 \; \
+		new-window -d -n logs "$LOGS_WINDOW" \; \
 		set-option status-right "$TERMINAL_HINT" \; \
 		set-option status-right-length 60
+}
+
+# The other containers' words come in by a pipe, which keeps none: from one
+# terminal at a time.
+LOGS_PIPE=/tmp/sluice-logs
+LOGS_WINDOW="while cat $LOGS_PIPE; do :; done"
+
+feed_logs() {
+	docker_log_lines -f --tail 50 | docker exec -i "$(service_ids cli)" sh -c "
+		[ -p $LOGS_PIPE ] || mkfifo $LOGS_PIPE
+		exec flock $LOGS_PIPE.lock sh -c 'exec cat >$LOGS_PIPE'"
 }
 
 # -- verbs on what runs ----------------------------------------------------------
 
 # Something in the container of the operator's program, as if it ran here.
 in_cli() {
-	local tty=(-T)
+	local how=-i cli
 	if [ -t 0 ] && [ -t 1 ]; then
-		tty=()
+		how=-it
 	fi
-	compose exec "${tty[@]}" cli /usr/lib/sluice/start.sh "$@"
+	cli=$(service_ids cli)
+	[ -n "$cli" ] || {
+		warn "the container of the operator's program does not run: ./run.sh deploy-rabbitmq"
+		return "$EX_SERVER"
+	}
+	docker exec $how ${TERM:+-e "TERM=$TERM"} "$cli" \
+		/usr/lib/sluice/start.sh "$@"
 }
 
 docker_need() {
-	if [ ! -e "$VAR/docker.env" ] || [ -e "$VAR/docker.down" ]; then
-		die "$EX_SERVER" "nothing is deployed here: ./run.sh deploy-rabbitmq"
+	if [ ! -e "$VAR/docker.env" ] || [ -e "$VAR/docker.down" ] ||
+		[ -z "$(of_project ps -q)" ]; then
+		die "$EX_SERVER" "$NOTHING_HERE"
 	fi
-	[ -n "$(of_project ps -q)" ] ||
-		die "$EX_SERVER" "nothing runs here: ./run.sh deploy-rabbitmq"
 	choose_user "$VAR"
 }
 
 docker_sluice() {
 	local code=0
 	docker_need
-	[ "${1:-}" != serve ] || say_where_served >&2
+	[ "$*" != serve ] || docker_serve_here
 	in_cli sluice "$@" </dev/stdin || code=$?
 	[ "$code" != 0 ] || [ "${1:-}" != apply ] || docker_reload_changed
 	exit $code
 }
 
-# What `sluice serve` says of itself is meant inside.
-say_where_served() {
-	say "the page: http://127.0.0.1:$(env_value SLUICE_SERVE_PORT)/ on this machine; the token:" \
-		"docker exec $(of_project ps --format '{{.Names}}' \
-			--filter label=com.docker.compose.service=cli) cat /var/lib/sluice/serve.token"
+# -- the page --------------------------------------------------------------------
+
+docker_serve() {
+	docker_need
+	if [ "$STOP" = yes ]; then
+		remove_service serve
+		return
+	fi
+	need_ports SLUICE_SERVE_PORT
+	compose_says up -d --no-deps serve && all_healthy serve || {
+		remove_service serve
+		engine_remedy "$SAID"
+		die "$EX_SERVER" "the page does not answer${REMEDY:+: $REMEDY}; see above"
+	}
+	say_where_served
 }
+
+say_where_served() {
+	say "http://127.0.0.1:$(env_value SLUICE_SERVE_PORT)/"
+	say "actions and record contents need the token in $VAR/secrets/serve"
+}
+
+# In the foreground, until a signal: in a container that goes with it. What it
+# says of its address is meant inside.
+docker_serve_here() {
+	need_ports SLUICE_SERVE_PORT
+	[ -z "$(service_ids serve)" ] ||
+		die "$EX_SERVER" "the page runs already: ./run.sh serve --stop ends it"
+	say_where_served
+	compose run --rm --no-deps --service-ports -T serve \
+		</dev/null >/dev/null 2> >(grep -v '^Creating ' >&2)
+	exit
+}
+
+remove_service() { # SERVICE
+	local ids
+	mapfile -t ids < <(of_project ps -aq \
+		--filter "label=com.docker.compose.service=$1")
+	[ ${#ids[@]} = 0 ] || {
+		docker stop -t 10 "${ids[@]}" && docker rm -fv "${ids[@]}"
+	} >/dev/null 2>&1 || true
+}
+
+# -- the others ------------------------------------------------------------------
 
 # The file is on this side: its bytes go in by standard input.
 docker_drop() { # [FILE]
 	docker_need
-	[ $# = 1 ] || { in_cli sluice drop; exit; }
+	[ $# = 1 ] || { in_cli sluice drop </dev/null | named_here; exit; }
 	[ -f "$1" ] || die 74 "no file $1"
+	# Beside its place: what is in /tmp there lies in memory.
 	# shellcheck disable=SC2016,SC2094 # for the inner shell; a name, and bytes
-	in_cli sh -c 'umask 022; t=$(mktemp -d) && cat >"$t/$1" &&
-		sluice drop "$t/$1"; code=$?; rm -rf "$t"; exit $code' \
-		sh "$(basename -- "$1")" <"$1"
+	in_cli sh -c 'umask 022; t=$(mktemp -d /data/raw_data/.drop.XXXXXX) || exit 74
+		if cat >"$t/$1"; then sluice drop "$t/$1"; code=$?; else code=74; fi
+		rm -rf "$t"; exit $code' \
+		sh "$(basename -- "$1")" <"$1" | named_here
+}
+
+# The folder by its name on this side.
+named_here() {
+	local line
+	while IFS= read -r line; do
+		printf '%s\n' "${line/#dropped \/data\/raw_data/dropped $RAW}"
+	done
 }
 
 docker_psql() {
@@ -412,10 +501,17 @@ docker_psql() {
 docker_logs() {
 	docker_need
 	if [ -t 1 ]; then
-		compose logs -f --tail 50 producer consumer
+		docker_log_lines -f --tail 50
 	else
-		compose logs --no-color --tail 200 producer consumer
+		docker_log_lines --tail 200
 	fi
+}
+
+# Without daemons it is PostgreSQL that says something.
+docker_log_lines() { # ARGS...
+	local services=(producer consumer)
+	[ "$(env_value SLUICE_BROKER)" = true ] || services=(postgres)
+	compose logs --no-color "$@" "${services[@]}"
 }
 
 docker_scale() { # consumer=N

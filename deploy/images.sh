@@ -39,7 +39,10 @@ make_base() {
 		${DOCKER_HOST:+"DOCKER_HOST=$DOCKER_HOST"} \
 		timeout --foreground 900 "$ROOT/docker/base.sh" "$BASE" 2>&1) && return
 	printf '%s\n' "$said" | tail -n 5 >&2
-	die "$EX_SERVER" "no base image: neither the registry nor Debian's archive gives one; bring debian:bookworm-slim (docker load), or use --native"
+	engine_remedy "$said"
+	[ -n "$REMEDY" ] ||
+		REMEDY="neither the registry nor Debian's archive gives one; bring debian:bookworm-slim (docker load), or use --native"
+	die "$EX_SERVER" "no base image: $REMEDY"
 }
 
 # Folders of the clone are mounted; an engine on another machine, or outside of
@@ -59,7 +62,7 @@ need_folders() {
 build_image() { # TARGET
 	local said code=1
 	say "  $1"
-	said=$(timeout --foreground 3600 docker build \
+	said=$(timeout --foreground 3600 docker build --force-rm \
 		-f "$ROOT/docker/Dockerfile" --target "$1" \
 		-t "$(image_name "$1")" --label "sluice.project=$(project_name)" \
 		--build-arg "BASE=$BASE" \
@@ -78,7 +81,7 @@ build_image() { # TARGET
 engine_remedy() { # WHAT IT SAID
 	REMEDY=
 	case $1 in
-	*'no space left on device'* | *'not enough free space'*)
+	*[Nn]'o space left on device'* | *'enough free space'* | *'Disk quota exceeded'*)
 		REMEDY="the disk of the Docker engine is full ($(engine_folder)): make room there (docker system prune), or use --native" ;;
 	*'Unable to fetch'* | *'Temporary failure resolving'* | *'Could not resolve'*)
 		REMEDY="Debian's archive is not to be reached from containers: see to their network, or use --native" ;;
@@ -87,6 +90,14 @@ engine_remedy() { # WHAT IT SAID
 	*'permission denied'*'docker.sock'* | *'Cannot connect to the Docker daemon'*)
 		REMEDY=$(why_no_engine) ;;
 	esac
+}
+
+# What the engine's disk needs; one on another machine is not asked.
+need_engine_room() { # MEGABYTES
+	local folder
+	folder=$(engine_folder)
+	[ ! -d "$folder" ] ||
+		need_room "$1" "$folder" "make room there (docker system prune), or use --native"
 }
 
 engine_folder() {
@@ -99,13 +110,40 @@ build_images() {
 	docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
 	say "images: building what changed"
 	find_base
+	[ "$(images_stamp)" != "$(cat -- "$VAR/images" 2>/dev/null)" ] || return 0
 	need_folders
+	need_engine_room "$(image_there "$(image_name cli)" && echo 512 || echo 2000)"
 	for image in "${IMAGES[@]}"; do
 		build_image "$image"
 	done
 	[ "$SKIP_TESTS" = yes ] || build_image checked
 	prune_images
+	images_stamp | write_file 0644 "$VAR/images"
 }
+
+# A sum over what images are made of, and those that were made of it.
+images_stamp() {
+	local image images=()
+	for image in "${IMAGES[@]}"; do
+		images+=("$(image_name "$image")")
+	done
+	[ "$SKIP_TESTS" = yes ] || images+=("$(image_name checked)")
+	{
+		printf '%s\n' "${SLUICE_TEST_IMAGE_PRESET:-release}"
+		id "$RUN_USER"
+		docker image inspect -f '{{.Id}}' "$BASE" "${images[@]}" 2>/dev/null || true
+		image_sources
+	} | sha256sum
+}
+
+# What the engine is sent.
+image_sources() (
+	local parts
+	cd "$ROOT" || exit
+	mapfile -t parts < <(sed -n 's/^!//p' .dockerignore)
+	find "${parts[@]}" -type f -print0 | sort -z | xargs -0 sha256sum
+	find "${parts[@]}" -type f -perm -u+x -print | sort
+)
 
 # What has no name, and is no part of one that has.
 prune_images() {
@@ -115,7 +153,7 @@ prune_images() {
 
 remove_images() {
 	local image
-	for image in checked "${IMAGES[@]}" base; do
+	for image in checked demo "${IMAGES[@]}" base; do
 		! image_there "$(image_name "$image")" ||
 			docker rmi -f "$(image_name "$image")" >/dev/null 2>&1 || true
 	done

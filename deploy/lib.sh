@@ -97,9 +97,10 @@ make_folder() { # MODE FOLDER
 # Puts standard input into a file at once: readers see the old or the new one.
 write_file() { # MODE FILE
 	# shellcheck disable=SC2016 # for the inner shell
-	as_user bash -c 'set -e; draft=$(mktemp -- "$1.XXXXXX")
-		cat >"$draft"; chmod "$0" -- "$draft"; mv -f -- "$draft" "$1"' \
-		"$1" "$2"
+	as_user bash -c 'draft=$(mktemp -- "$1.XXXXXX") || exit 1
+		cat >"$draft" && chmod "$0" -- "$draft" && mv -f -- "$draft" "$1" ||
+			{ rm -f -- "$draft"; exit 1; }' "$1" "$2" ||
+		die $EX_SERVER "cannot write $2: is its disk full?"
 }
 
 # -- what pipelines want to know -----------------------------------------

@@ -30,13 +30,36 @@ deployed() {
 	[ -e "$VAR/run/native" ]
 }
 
+NOTHING_HERE="nothing is deployed here: ./run.sh deploy or deploy-rabbitmq"
+
 need_deployed() {
-	deployed ||
-		die "$EX_SERVER" "nothing is deployed here: ./run.sh deploy or deploy-rabbitmq"
+	deployed || die "$EX_SERVER" "$NOTHING_HERE"
+}
+
+# On a disk that is all but full nothing is begun: it would stop half-way.
+need_room() { # MEGABYTES FOLDER REMEDY
+	local folder=$2 free
+	while [ ! -e "$folder" ]; do
+		folder=$(dirname -- "$folder")
+	done
+	free=$(df -Pm -- "$folder" 2>/dev/null | awk 'NR == 2 { print $4 }')
+	[ "${free:-$1}" -ge "$1" ] ||
+		die "$EX_SERVER" "the disk of $2 is full ($free MB are free, $1 are needed): $3"
+}
+
+# Below 256 MB RabbitMQ takes nothing. In containers the engine has the data.
+need_room_here() {
+	local folder remedy="make room there, or make it a link to a folder with more"
+	need_room "$([ "${WAY:-native}" = docker ] && echo 64 || echo 512)" \
+		"$VAR" "$remedy"
+	for folder in "$RAW" "$OUT" "$OBJECTS"; do
+		need_room 64 "$folder" "$remedy"
+	done
 }
 
 place_make() {
 	place_find
+	need_room_here
 	choose_user "$VAR"
 	if ! user_reaches "$ROOT"; then
 		link_into_store var

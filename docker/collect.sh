@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# collect.sh FROM TO - in the builder: the programs, stripped, and for each the
-# packages with the libraries it is linked with.
+# collect.sh FROM TO PROGRAM... - in the builder: the programs, stripped, and for
+# each the packages with the libraries it is linked with.
 set -euo pipefail
 
 needed() { # PROGRAM
@@ -10,8 +10,9 @@ needed() { # PROGRAM
 	done | sort -u
 }
 
-mkdir -p "$2"
-for program in sluice sluice-producer sluice-consumer; do
-	install -s -m 755 "$1/$program" "$2/$program"
-	needed "$2/$program" >"$2/$program.packages"
+from=$1 to=$2
+mkdir -p "$to"
+for program in "${@:3}"; do
+	install -s -m 755 "$from/$program" "$to/$program"
+	needed "$to/$program" >"$to/$program.packages"
 done

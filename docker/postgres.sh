@@ -41,9 +41,16 @@ make_cluster() {
 	mv "$TOP/draft" "$TOP/data"
 }
 
+# Told to end while it is set up, when nobody else would hear it.
+give_up() {
+	"$BIN/pg_ctl" -D "$TOP/data" -s -m fast stop || true
+	exit 130
+}
+
 # The password of the secret is the owner's at every start: a new secret with
 # an old volume works.
 set_up() {
+	trap give_up INT TERM
 	settings '' >"$TOP/postgresql.conf"
 	rm -f "$TOP/data/postmaster.pid" # of a container that is gone
 	"$BIN/pg_ctl" -D "$TOP/data" -s -w -t 300 \

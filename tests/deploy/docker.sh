@@ -83,7 +83,6 @@ refused "no compose" fine "install docker-compose, or its plugin" "${deploy[@]}"
 PATH=$work/compose:$work/fake:$tools
 refused "no permission" permission "to the group docker" "${deploy[@]}"
 refused "no engine" away "start it, or use --native" "${deploy[@]}"
-refused "demo-api" fine "demo-api needs --native" demo-api --docker
 check "nothing was made for any of them" "$([ -e "$clone/var" ] || echo nothing)" nothing
 refused "an engine elsewhere" elsewhere "is it on another machine?" "${deploy[@]}"
 refused "an engine that starts nothing" runc "starts no container" "${deploy[@]}"

@@ -50,6 +50,23 @@ test_bad_surroundings() {
 	fails "a server without memory" "rabbitmq does not become healthy" \
 		code_of deploy-rabbitmq --skip-tests
 	own_line
+	if [ -n "${engine_pid:-}" ]; then
+		test_full_disk
+	fi
+}
+
+# The cluster's volume, for a while, is a small disk. Only with an engine of our
+# own is it certain where that is.
+test_full_disk() {
+	local volume uid
+	volume=$(docker volume inspect -f '{{.Mountpoint}}' "$(project)_postgres")
+	uid=$(stat -c %u "$volume")
+	mount -t tmpfs -o "size=16m,mode=700,uid=$uid" tmpfs "$volume" || return 0
+	full=$volume
+	fails "a disk that is full" "the disk of the Docker engine is full" \
+		code_of deploy-rabbitmq --skip-tests
+	umount "$volume"
+	full=
 }
 
 listens() { # PORT

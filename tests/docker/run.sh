@@ -2,8 +2,8 @@
 # run.sh - Sluice in containers, for real: an engine (of its own, when none
 # answers and root calls), images, a deployment in a clone of this tree, drops
 # from the host and from a container, every container killed and started again
-# under load, three consumers, a backup, bad surroundings, and nothing left in
-# the end. Takes some minutes. Skips, and says why, where no engine can run. The
+# under load, three consumers, page, demonstration, a backup, bad surroundings, and
+# nothing left in the end. Takes some minutes. Skips, and says why, where no engine can run. The
 # last line is "N checks, N failed", or "skipped: ...".
 set -euo pipefail
 
@@ -56,6 +56,7 @@ clean_up() {
 	trap '' TERM INT
 	[ -z "${half_made:-}" ] || kill -KILL -- "-$half_made" 2>/dev/null || true
 	[ -z "${listener:-}" ] || kill "$listener" 2>/dev/null || true
+	[ -z "${full:-}" ] || umount -l "$full" || true
 	if [ "$code" != 0 ] && [ -e "$work/said" ]; then
 		tail -n 30 "$work/said"
 	fi
@@ -126,7 +127,8 @@ settled() {
 	away=$(find "$raw/processed" -type f | wc -l)
 	waiting=$(find "$raw" -path "$raw/processed" -prune -o -type f -print | wc -l)
 	printf '%d waiting, %s\n' "$waiting" "$(ask "select count(*) = $away and
-		count(*) = count(completed_at) from meta.source")"
+		count(*) = count(completed_at) from meta.source
+		where name like 'events/%'")"
 }
 
 # Nothing lost, nothing doubled: each record that was dropped is there once.
@@ -192,7 +194,7 @@ test_again() {
 	check "and changes nothing that runs" "$(ours ps -q | sort)" "$before"
 }
 
-# On a terminal: tmux in the container, console above, psql below.
+# On a terminal: tmux in the container, console above, psql below, logs behind.
 test_terminal() {
 	local pid cli
 	cli=$(containers cli)
@@ -204,10 +206,17 @@ test_terminal() {
 	pid=$!
 	eventually "tmux shows the console above, psql below" \
 		"2 panes, sluice console,psql" panes "$cli"
+	eventually "and what the daemons say in a window of its own" yes \
+		logs_window "$cli"
 	docker exec "$cli" tmux kill-session -t =sluice || true
 	exec 7>&-
 	timeout 60 tail --pid="$pid" -f /dev/null || kill "$pid" || true
 	wait "$pid" 2>/dev/null || true
+}
+
+logs_window() { # CONTAINER
+	docker exec "$1" tmux capture-pane -p -t =sluice:logs |
+		grep -q 'event=' && echo yes
 }
 
 panes() { # CONTAINER
@@ -246,15 +255,46 @@ test_settings() {
 		"$(docker logs "$(containers producer)" 2>&1 | head -n 1 | jq -r .event)" start
 }
 
+page_code() { # ADDRESS [ARGS]...
+	curl -s --noproxy '*' -m 20 -o /dev/null -w '%{http_code}' "$@" || true
+}
+
 test_serve() {
-	local port=
-	port=$(sed -n 's/^SLUICE_SERVE_PORT=//p' "$clone/var/docker.env")
-	(cd "$clone" && exec timeout 200 ./run.sh sluice serve) \
-		>"$work/served" 2>&1 </dev/null &
-	eventually "the page of sluice serve is seen on this machine" 200 \
-		curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/"
-	docker restart -t 2 "$(containers cli)" >/dev/null
-	wait $! || true
+	local page
+	check "serve ends with 0" "$(code_of serve)" 0
+	page=$(sed -n 's|^\(http://127\..*\)/$|\1|p' "$work/said")
+	check "the page answers where it says" "$(page_code "$page/")" 200
+	check "without the token it shows no rejects" \
+		"$(page_code "$page/api/v1/rejects/1/bytes")" 401
+	check "with the one that it names, there is none yet" "$(page_code \
+		-H "Authorization: Bearer $(cat "$clone/var/secrets/serve")" \
+		"$page/api/v1/rejects/1/bytes")" 404
+	run status >"$work/said"
+	check_has "status knows that it is there" "$work/said" "page  "
+	check "in the foreground there is no second" "$(code_of sluice serve)" 69
+	check "serve --stop ends with 0" "$(code_of serve --stop)" 0
+	check "then nobody answers" "$(page_code "$page/")" 000
+}
+
+# The APIs of two pipelines, played on the producer's loopback.
+test_demo() {
+	check "demo-api ends with 0" "$(code_of demo-api)" 0
+	check_has "asked again it is told what changed" "$work/said" \
+		"github.commits  3 requests, 3 pages (2 unchanged), 12 records"
+	check_has "the models are shown" "$work/said" "modelled.cost_revenue_ratio:"
+	check "what played them is gone" "$(containers demo | wc -l)" 0
+	check "and nothing leads to it" \
+		"$(grep -c 127.0.0.1 "$clone/var/environment")" 0
+}
+
+# Codes are those of a deployment without containers.
+test_codes() {
+	check "what psql cannot do is 1" "$(code_of psql -c 'select 1/0')" 1
+	check "a verb that is none is 64" "$(code_of sluice nonsense)" 64
+	check "a file that is not there is 74" "$(code_of drop /nowhere.json)" 74
+	check "restore is asked for twice" "$(code_of restore "$work/load.json")" 64
+	check "what is no backup changes nothing" \
+		"$(code_of restore "$work/load.json" --yes)" 1
 }
 
 # The process dies, the engine starts it again; then a restart in good order.
@@ -332,6 +372,7 @@ test_kept_data() {
 	test_bad_surroundings
 	rm "$clone"/var/secrets/*
 	check "deploy goes on with new passwords" "$(code_of deploy --skip-tests)" 0
+	check_has "it shows some rows of many" "$work/said" "the latest 50 of "
 	check "with PostgreSQL alone" "$(ours ps --format \
 		'{{.Label "com.docker.compose.service"}}' | sort | tr '\n' ' ')" "cli postgres "
 	check "every row is there" "$(digest)" "$before"
@@ -373,8 +414,10 @@ test_terminal
 test_drops
 test_settings
 test_serve
+test_demo
 test_kills
 test_scale
+test_codes
 test_backup
 test_kept_data
 test_destroy
