@@ -7,11 +7,11 @@ as_superuser() { # PROGRAM ARGS...
 	local program=$1 bin
 	shift
 	if [ "$WAY" = docker ]; then
-		if [ "$(env_value SLUICE_POSTGRES_IMAGE)" = "$(image_name postgres)" ]; then
+		if other_image postgres; then # the owner is its superuser
+			compose exec -T postgres "$program" -U sluice_owner "$@"
+		else
 			compose exec -T postgres "/usr/lib/postgresql/15/bin/$program" \
 				-h /run/postgresql -U postgres "$@"
-		else # official.yaml makes the owner its superuser
-			compose exec -T postgres "$program" -U sluice_owner "$@"
 		fi
 		return
 	fi

@@ -31,6 +31,7 @@ docker_demo_api() {
 	fi
 	docker_start
 	say "images: what plays the APIs"
+	build_image tester # by name: it is found when all goes
 	build_image demo
 	demo_play
 }

@@ -79,8 +79,24 @@ compose() {
 
 # True when a server's image is not one of ours.
 other_images() {
-	[ "$(env_value SLUICE_POSTGRES_IMAGE)" != "$(image_name postgres)" ] ||
-		[ "$(env_value SLUICE_RABBITMQ_IMAGE)" != "$(image_name rabbitmq)" ]
+	other_image postgres || other_image rabbitmq
+}
+
+other_image() { # SERVER
+	[ "$(env_value "SLUICE_${1^^}_IMAGE")" != "$(image_name "$1")" ]
+}
+
+# Those take a password when their volume is new; it may not be.
+other_passwords() {
+	! other_image postgres ||
+		printf "alter role sluice_owner password '%s'\n" \
+			"$(as_user cat -- "$VAR/secrets/owner")" |
+		docker exec -i "$(service_ids postgres)" \
+			psql -Xq -U sluice_owner -d sluice >/dev/null || return
+	[ "$BROKER" = no ] || ! other_image rabbitmq ||
+		as_user cat -- "$VAR/secrets/admin" |
+		docker exec -i "$(service_ids rabbitmq)" \
+			rabbitmqctl -q change_password sluice_admin >/dev/null
 }
 
 docker_secrets() {
@@ -128,9 +144,18 @@ told_besides() {
 	cat -- "$VAR/environment" "$VAR/sluice.yaml" | sha256sum | cut -c 1-16
 }
 
+# Before the first deployment the file may be the reader's altogether.
+own_lines() {
+	if grep -qx "$OWN_LINES" "$VAR/docker.env"; then
+		sed "1,/^$OWN_LINES\$/d" "$VAR/docker.env"
+	else
+		cat -- "$VAR/docker.env"
+	fi
+}
+
 docker_settings() {
 	local own database broker api serve
-	own=$(sed "1,/^$OWN_LINES\$/d" "$VAR/docker.env" 2>/dev/null || true)
+	own=$(own_lines 2>/dev/null || true)
 	database=$(env_port SLUICE_DATABASE_PORT)
 	broker=$(env_port SLUICE_BROKER_PORT "$database")
 	api=$(env_port SLUICE_API_PORT "$database" "$broker")
@@ -194,7 +219,6 @@ docker_start() {
 	rm -f -- "$VAR/docker.down"
 	need_ports SLUICE_DATABASE_PORT
 	[ "$BROKER" = no ] || need_ports SLUICE_BROKER_PORT SLUICE_API_PORT
-	need_engine_room 512
 	say "containers: starting what does not run"
 	docker_up || docker_give_up "$ran"
 	[ "$BROKER" = no ] || docker_reload_changed
@@ -255,7 +279,7 @@ docker_up() {
 		compose_says rm -sf rabbitmq producer consumer || return
 	fi
 	compose_says up -d --no-deps "${servers[@]}" &&
-		all_healthy "${servers[@]}" &&
+		all_healthy "${servers[@]}" && other_passwords &&
 		compose_says run --rm --no-deps -T apply || return
 	grep -E '^(PostgreSQL|RabbitMQ): ' <<<"$SAID" || true
 	[ -z "$(service_ids serve)" ] || daemons+=(serve)

@@ -108,11 +108,11 @@ engine_folder() {
 build_images() {
 	local image
 	docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
+	need_engine_room "$(image_there "$(image_name cli)" && echo 512 || echo 2000)"
 	say "images: building what changed"
 	find_base
 	[ "$(images_stamp)" != "$(cat -- "$VAR/images" 2>/dev/null)" ] || return 0
 	need_folders
-	need_engine_room "$(image_there "$(image_name cli)" && echo 512 || echo 2000)"
 	for image in "${IMAGES[@]}"; do
 		build_image "$image"
 	done
@@ -153,7 +153,7 @@ prune_images() {
 
 remove_images() {
 	local image
-	for image in checked demo "${IMAGES[@]}" base; do
+	for image in checked demo tester "${IMAGES[@]}" base; do
 		! image_there "$(image_name "$image")" ||
 			docker rmi -f "$(image_name "$image")" >/dev/null 2>&1 || true
 	done

@@ -58,7 +58,7 @@ END
 cat >"$work/compose/docker-compose" <<'END'
 #!/bin/sh
 case "$FAKE $*" in
-late*' up '*) echo "mkdir /var/lib/docker/volumes: no space left on device" >&2; exit 1 ;;
+late*official.yaml*' up '*) echo "mkdir /var/lib/docker/volumes: no space left on device" >&2; exit 1 ;;
 port*' up '*) echo "Bind for 127.0.0.1:5432 failed: port is already allocated" >&2; exit 1 ;;
 esac
 exit 0
@@ -89,7 +89,11 @@ refused "an engine that starts nothing" runc "starts no container" "${deploy[@]}
 refused "a full disk" full "docker system prune" "${deploy[@]}"
 refused "no archive" archive "see to their network" "${deploy[@]}"
 check "nothing is deployed by then" "$(code_of "$run" status --native)" 69
+mkdir -p "$clone/var"
+printf 'SLUICE_POSTGRES_IMAGE=other\n' >"$clone/var/docker.env"
 refused "a disk that is full later" late "docker system prune" "${deploy[@]}"
+check "a file of own lines is kept below the others" \
+	"$(tail -n 1 "$clone/var/docker.env")" SLUICE_POSTGRES_IMAGE=other
 refused "a port that is taken" port "choose another in" "${deploy[@]}"
 check "and nothing runs then" "$(code_of "$run" status)" 69
 check "destroy takes the rest away" "$(code_of "$run" destroy-rabbitmq --yes)" 0
