@@ -19,6 +19,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$ROOT/deploy/images.sh"
 # shellcheck source=deploy/docker.sh
 . "$ROOT/deploy/docker.sh"
+# shellcheck source=deploy/docker_verbs.sh
+. "$ROOT/deploy/docker_verbs.sh"
 # shellcheck source=deploy/backup.sh
 . "$ROOT/deploy/backup.sh"
 

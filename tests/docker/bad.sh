@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # bad.sh - deployments that cannot be: each ends with 69, says what to do, and
 # leaves nothing running. Called while nothing runs, with volumes of before.
-# shellcheck disable=SC2154 # variables of run.sh
+# shellcheck disable=SC2154,SC2034 # variables of run.sh
 
 # fails CLAIM TEXT COMMAND...
 fails() {
