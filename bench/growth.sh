@@ -87,7 +87,7 @@ fill_to() { # ROWS
 # Ticks of processor of PostgreSQL's processes, those that have ended as well.
 postgres_ticks() {
 	local pid
-	pid=$(head -n 1 "$work/servers/run/postgresql.pid" | cut -d' ' -f1)
+	pid=$(head -n 1 "$servers/run/postgresql.pid" | cut -d' ' -f1)
 	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v main="$pid" '
 		$1 == main { n += $16 + $17 }
 		$4 == main { n += $14 + $15 }
