@@ -231,12 +231,25 @@ static void put_header(char **at, struct message *message,
 	message->headers[message->header_count++] = header;
 }
 
-/* An upper bound of what put() will need. */
-static size_t memory_for(const amqp_basic_properties_t *props)
+/* An upper bound of what put() will need: a message may be small, and there
+ * are many. */
+static size_t memory_for(const struct content *content,
+	const amqp_basic_properties_t *props)
 {
 	const amqp_table_t *table = &props->headers;
-	size_t need = 7 * SHORT_TEXT;
+	size_t need = strlen(content->exchange) + 1 +
+		strlen(content->routing_key) + 1;
 
+	if (props->_flags & AMQP_BASIC_MESSAGE_ID_FLAG)
+		need += props->message_id.len + 1;
+	if (props->_flags & AMQP_BASIC_TYPE_FLAG)
+		need += props->type.len + 1;
+	if (props->_flags & AMQP_BASIC_CONTENT_TYPE_FLAG)
+		need += props->content_type.len + 1;
+	if (props->_flags & AMQP_BASIC_USER_ID_FLAG)
+		need += props->user_id.len + 1;
+	if (props->_flags & AMQP_BASIC_APP_ID_FLAG)
+		need += props->app_id.len + 1;
 	if (!(props->_flags & AMQP_BASIC_HEADERS_FLAG))
 		return need;
 	for (int i = 0; i < table->num_entries; i++) {
@@ -281,7 +294,8 @@ static bool delivery_begin(struct broker *broker,
 {
 	struct content *content = &broker->content;
 	const char *queue = broker->consumers[content->consumer];
-	const size_t words = memory_for(props) + strlen(queue) + 1;
+	const size_t words =
+		memory_for(content, props) + strlen(queue) + 1;
 	struct delivery *delivery = calloc(1, sizeof(*delivery));
 	char *at;
 

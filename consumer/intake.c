@@ -72,6 +72,7 @@ static bool take_delivery(struct intake *intake, struct delivery *delivery,
 	struct err *err)
 {
 	struct parcel *parcel = malloc(sizeof(*parcel));
+	const size_t weight = delivery->weight;
 
 	if (parcel == NULL) {
 		delivery_free(delivery);
@@ -82,7 +83,7 @@ static bool take_delivery(struct intake *intake, struct delivery *delivery,
 	if (acks_delivered(&intake->acks, delivery->tag, err) &&
 		hold(intake, parcel, err)) {
 		hand_over_held(intake);
-		return true;
+		return intake_fit_prefetch(intake, weight, err);
 	}
 	parcel_free(parcel);
 	return false;

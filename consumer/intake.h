@@ -16,6 +16,9 @@
 
 struct intake;
 
+/* So many times the prefetch is asked for while messages are small. */
+#define INTAKE_WIDER 16
+
 /* What comes out of the queue; the receiver frees it and the delivery. */
 struct parcel {
 	struct delivery *delivery;

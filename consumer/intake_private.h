@@ -75,6 +75,9 @@ struct intake {
 	bool complained; /* since the last connection was logged */
 	int64_t connected_ms; /* the latest time; 0: never */
 	int64_t look_ms; /* when to look for missing queues again */
+	int64_t mean_bytes; /* of the latest deliveries */
+	bool wide;          /* this connection has a wider prefetch */
+	int64_t wide_ms;    /* not before */
 };
 
 /* intake.c: another connection as the consumer. */
@@ -95,6 +98,10 @@ struct source_queue *intake_list_queues(const struct config *config,
 	const struct pipeline_set *set, size_t *count, struct err *err);
 /* Consumes those that are there; says so when some are not. */
 bool intake_subscribe(struct intake *intake, struct err *err) MUST_CHECK;
+/* After each delivery: asks for more at once while they are small, and sets
+ * renew when they are so no more. */
+bool intake_fit_prefetch(struct intake *intake, size_t weight,
+	struct err *err) MUST_CHECK;
 /* From time to time: sets renew when one is back. */
 bool intake_look_for_missing(struct intake *intake, struct err *err)
 	MUST_CHECK;

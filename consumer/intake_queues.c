@@ -3,6 +3,7 @@
 #include "consumer/intake_private.h"
 #include "common/clock.h"
 #include "common/health.h"
+#include "consumer/work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define DEAD_PREFETCH 32 /* what is in there may wait for long in our hands */
 #define MIN_PREFETCH 64
 #define SMALL_RECORD 256 /* bytes: what few records make of a message */
+#define NARROW_MS (60 * 1000) /* so long after they were not small after all */
 
 /* Bytes of a full message; a setting of the dataset's own counts. */
 static int64_t full_message(const struct config *config,
@@ -148,10 +150,68 @@ static bool consume_all(struct intake *intake, bool doubtful, struct err *err)
 	return true;
 }
 
+/* -- small messages ----------------------------------------------------- */
+
+/* A load is the dearer a message the fewer messages it has, and it has no more
+ * than the broker hands out. Where that is what ends it, and messages are so
+ * small that many take no more memory than we have for a batch, a second
+ * consumer of each queue asks for more: what the first was given stays. */
+static bool widen(struct intake *intake, struct err *err)
+{
+	intake->wide = true;
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		struct source_queue *queue = &intake->queues[i];
+		const int more = queue->prefetch * (INTAKE_WIDER - 1);
+
+		if (queue->missing || is_left_out(queue) ||
+			work_queue_is_dead(queue->name))
+			continue;
+		if (!broker_consume(intake->broker, queue->name,
+			    more < UINT16_MAX ? more : UINT16_MAX, err))
+			return skip(queue, err);
+	}
+	return true;
+}
+
+/* The smallest prefetch of a queue that may be widened. */
+static int least_prefetch(const struct intake *intake)
+{
+	int least = (int)intake->config->prefetch;
+
+	for (size_t i = 0; i < intake->queue_count; i++)
+		if (intake->queues[i].prefetch < least &&
+			!work_queue_is_dead(intake->queues[i].name))
+			least = intake->queues[i].prefetch;
+	return least;
+}
+
+bool intake_fit_prefetch(struct intake *intake, size_t weight,
+	struct err *err)
+{
+	const int64_t all = intake->config->prefetch * INTAKE_WIDER;
+	const int64_t room = intake->config->batch_bytes / all;
+	const int64_t mean = intake->mean_bytes +
+		((int64_t)weight - intake->mean_bytes) / 16;
+
+	intake->mean_bytes = mean;
+	if (intake->wide && mean > 8 * room) {
+		intake->wide_ms = clock_now_ms() + NARROW_MS;
+		intake->renew = true;
+	}
+	if (intake->wide || mean > 2 * room ||
+		acks_open(&intake->acks) < (uint64_t)least_prefetch(intake) ||
+		clock_now_ms() < intake->wide_ms)
+		return true;
+	return widen(intake, err);
+}
+
+/* ----------------------------------------------------------------------- */
+
 bool intake_subscribe(struct intake *intake, struct err *err)
 {
 	size_t missing;
 
+	intake->wide = false;
 	if (!inspect_queues(intake, intake->broker, &missing, err))
 		return false;
 	if (missing > 0)

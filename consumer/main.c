@@ -105,7 +105,7 @@ static bool start(struct daemon *daemon, struct err *err)
 	if (plan == NULL)
 		return false;
 	daemon->deliveries = queue_new(
-		(size_t)config->prefetch * 2 * plan->set.count,
+		(size_t)config->prefetch * 2 * INTAKE_WIDER * plan->set.count,
 		(size_t)config->batch_bytes, err); /* the next batch */
 	if (daemon->deliveries != NULL)
 		daemon->depth = depth_start(config, &plan->set, err);

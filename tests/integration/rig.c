@@ -385,6 +385,11 @@ void rig_await_deliveries(size_t count)
 
 /* -- the consumer ------------------------------------------------------- */
 
+void rig_set_prefetch(int prefetch)
+{
+	rig.config.prefetch = prefetch;
+}
+
 void rig_start_consumer(void)
 {
 	struct err err = { 0 };

@@ -15,6 +15,8 @@
 /* Everything new, no consumer yet. Fails the test when it cannot be. */
 void rig_make(void);
 void rig_start_consumer(void);
+/* For the consumers started from now on. */
+void rig_set_prefetch(int prefetch);
 /* Politely, as TERM does. */
 void rig_stop_consumer(void);
 /* The dataset `more` (id) is added to the file and applied. */

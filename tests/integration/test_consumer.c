@@ -1,9 +1,11 @@
 /* test_consumer.c - nothing lost, nothing doubled: the consumer against real
  * servers. */
+#include "common/clock.h"
 #include "consumer/work.h"
 #include "tests/integration/rig.h"
 
 #include <CUnit/CUnit.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -388,6 +390,20 @@ static void an_overlap_is_set_aside(void)
 	rig_drop();
 }
 
+static void an_overlap_in_one_batch_is_set_aside(void)
+{
+	rig_make();
+	rig_publish_chunk(&drop, 0, three, 2);
+	rig_publish_chunk(&drop, 1, three + 1, 2);
+	rig_start_consumer();
+	rig_await("select count(*) from meta.reject where code = 'overlap'", 1);
+	rig_await("select records from meta.source where drop_id ="
+		  " '01000000-0000-4000-8000-000000000000'", 2);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
 static void a_record_the_database_refuses_is_found(void)
 {
 	static const char *const records[] = {
@@ -424,6 +440,29 @@ static struct db *hold_the_load(void)
 
 	test_exec(lock, "begin; lock table raw.items in exclusive mode");
 	return lock;
+}
+
+/* More than the prefetch are in our hands before any was acknowledged. */
+static void small_messages_are_taken_many_at_once(void)
+{
+	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
+	struct db *lock;
+
+	rig_make();
+	rig_set_prefetch(4);
+	for (int i = 0; i < 24; i++)
+		rig_publish_json("items", "{\"id\":\"a\"}");
+	lock = hold_the_load();
+	rig_start_consumer();
+	while (rig_queue_len() > 0 && clock_now_ms() < until)
+		(void)poll(NULL, 0, 10);
+	CU_ASSERT_EQUAL(rig_queue_len(), 0);
+	rig_check("select count(*) from meta.load", 0);
+	db_close(lock);
+	rig_await("select sum(messages + duplicates) from meta.load", 24);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
 }
 
 static void a_killed_backend_is_tried_again(void)
@@ -655,6 +694,10 @@ CU_TestInfo consumer_tests[] = {
 	{ "a dataset added meanwhile is found",
 		a_dataset_added_meanwhile_is_found },
 	{ "an overlap is set aside", an_overlap_is_set_aside },
+	{ "an overlap in one batch is set aside",
+		an_overlap_in_one_batch_is_set_aside },
+	{ "small messages are taken many at once",
+		small_messages_are_taken_many_at_once },
 	{ "a record the database refuses is found",
 		a_record_the_database_refuses_is_found },
 	{ "a killed backend is tried again", a_killed_backend_is_tried_again },
