@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 2 /* the migrations this program needs */
+#define SCHEMA_VERSION 3 /* the migrations this program needs */
 
 /* -- connecting --------------------------------------------------------- */
 

@@ -74,7 +74,7 @@ check_has "a right that is lacking" "$(what grants)" 'sluice_loader lacks insert
 q 'grant insert on raw.orgs_delta to sluice_loader' >/dev/null
 q "delete from meta.schema_version where version = (select max(version) from meta.schema_version)" >/dev/null
 check_has "an old schema" "$(what schema)" 'the files have'
-q "insert into meta.schema_version (version, name, sha256) values (2, 'x', 'x')" >/dev/null
+q "insert into meta.schema_version (version, name, sha256) values (3, 'x', 'x')" >/dev/null
 api PUT queues/s_doctor/all '{"durable":false}' >/dev/null
 api POST bindings/s_doctor/e/sluice/q/all '{"routing_key":"#"}' >/dev/null
 check_has "a queue that takes everything" "$(what unroutable)" 'was taken'
