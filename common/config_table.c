@@ -230,7 +230,7 @@ static const struct setting settings[] = {
 		.preset = "50000",
 		.help = "records in a transaction, at most" },
 	{ .name = "batch_bytes", BYTES(1, GIB), AT(batch_bytes),
-		.preset = "16 MiB",
+		.preset = "24 MiB",
 		.help = "bytes in a transaction, at most, unless one message "
 			"is larger" },
 	{ .name = "prefetch", COUNT(1, 65535), AT(prefetch), .preset = "500",

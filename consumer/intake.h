@@ -44,8 +44,8 @@ void intake_ack(struct intake *intake, uint64_t generation,
  * on into its dead-letter queue, which there must be. */
 void intake_return(struct intake *intake, uint64_t generation,
 	const uint64_t *tags, size_t count, bool pass_on);
-/* There is room in the queue again. */
-void intake_room(struct intake *intake);
+/* There is room in the queue again; true when the intake waited for it. */
+bool intake_room(struct intake *intake);
 /* A connection to RabbitMQ as the consumer, under this name. */
 struct broker *intake_open_broker(const struct config *config,
 	const char *name, struct err *err);

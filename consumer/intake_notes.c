@@ -72,10 +72,12 @@ void intake_return(struct intake *intake, uint64_t generation,
 		tags, count);
 }
 
-void intake_room(struct intake *intake)
+bool intake_room(struct intake *intake)
 {
-	if (atomic_exchange(&intake->starved, false))
-		send_note(intake, note_new(NOTE_ROOM), 0);
+	if (!atomic_exchange(&intake->starved, false))
+		return false;
+	send_note(intake, note_new(NOTE_ROOM), 0);
+	return true;
 }
 
 void intake_pause(struct intake *intake)

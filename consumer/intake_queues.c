@@ -189,7 +189,7 @@ bool intake_fit_prefetch(struct intake *intake, size_t weight,
 	struct err *err)
 {
 	const int64_t all = intake->config->prefetch * INTAKE_WIDER;
-	const int64_t room = intake->config->batch_bytes / all;
+	const int64_t room = intake->config->batch_bytes / 2 / all;
 	const int64_t mean = intake->mean_bytes +
 		((int64_t)weight - intake->mean_bytes) / 16;
 
@@ -205,7 +205,7 @@ bool intake_fit_prefetch(struct intake *intake, size_t weight,
 	return widen(intake, err);
 }
 
-/* ----------------------------------------------------------------------- */
+/* -- a connection -------------------------------------------------------- */
 
 bool intake_subscribe(struct intake *intake, struct err *err)
 {

@@ -10,6 +10,7 @@
 
 #define GUESSED_ROWS 500   /* of a message that was not read yet */
 #define PENDING_MAX 65536  /* messages of a batch */
+#define FLOW_MS 20         /* in a backlog the next one comes sooner */
 
 /* -- the plan ------------------------------------------------------------- */
 
@@ -127,7 +128,8 @@ static bool has_enough(const struct loader *loader)
 }
 
 /* Takes what is waiting, up to that; waits for the first, or until there is
- * something else to do. False: the queue is closed. */
+ * something else to do. Where the intake had to stop for lack of room more is
+ * coming than the queue can show. False: the queue is closed. */
 static bool fill_pending(struct loader *loader, struct err *err)
 {
 	int timeout_ms = loader->pending_count == 0 ? idle_ms(loader) : 0;
@@ -140,11 +142,15 @@ static bool fill_pending(struct loader *loader, struct err *err)
 
 		if (parcel == NULL)
 			break;
-		timeout_ms = 0;
+		if (timeout_ms != FLOW_MS)
+			timeout_ms = 0;
+		if (queue_len(loader->deliveries) == 0 &&
+			intake_room(loader->intake))
+			timeout_ms = FLOW_MS;
 		if (!add_pending(loader, parcel, err))
 			return false;
 	}
-	intake_room(loader->intake);
+	(void)intake_room(loader->intake);
 	return !queue_closed(loader->deliveries);
 }
 

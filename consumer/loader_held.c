@@ -111,7 +111,7 @@ static void give_held_back(struct loader *loader, struct held *held)
 		clock_now_ms() - held->since_ms > LOADER_HOLD_MS;
 	const bool many =
 		held->passable * 4 > (size_t)loader->config->prefetch ||
-		held_bytes(&loader->held) > loader->config->batch_bytes / 2;
+		held_bytes(&loader->held) > loader->config->batch_bytes / 4;
 
 	if (!old && !(many && held->passable > 0))
 		return;

@@ -106,7 +106,7 @@ static bool start(struct daemon *daemon, struct err *err)
 		return false;
 	daemon->deliveries = queue_new(
 		(size_t)config->prefetch * 2 * INTAKE_WIDER * plan->set.count,
-		(size_t)config->batch_bytes, err); /* the next batch */
+		(size_t)config->batch_bytes / 2, err); /* of the next batch */
 	if (daemon->deliveries != NULL)
 		daemon->depth = depth_start(config, &plan->set, err);
 	if (daemon->depth != NULL)
