@@ -180,9 +180,9 @@ def machine(about):
             f"{about['commit']}" + (" (changed)" if "changed" in about else ""))
 
 
-def peer_rows(data):
+def peer_rows(data, versions=True):
     for name, peer in data["peers"].items():
-        label = f"{name} {peer['version']}"
+        label = f"{name} ({peer['version']})" if versions else name
         if peer["records"] != int(data["about"]["records"]):
             label += f" ({peer['records']:,} records)"
         yield label, peer, peer["per_s"]
@@ -210,7 +210,7 @@ def table(data, out):
                   + "\n")
     if data["peers"]:
         out.write("\npeers, records/s\n")
-    for label, peer, got in peer_rows(data):
+    for label, peer, got in peer_rows(data, versions=False):
         out.write(line.format(f"{label}, {peer['shape']}", number(got["median"]),
                               number(got["min"]), number(got["max"]), "",
                               "").rstrip() + "\n")
