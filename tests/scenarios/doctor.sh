@@ -38,8 +38,6 @@ api() { # METHOD PATH [BODY]
 }
 
 scenario_begin doctor
-port=$((20000 + RANDOM % 10000))
-export SLUICE_CONSUMER_HTTP=127.0.0.1:$port SLUICE_PRODUCER_HTTP=127.0.0.1:$((port + 1))
 check_has "daemons that do not run are a problem" "$(grade daemons)" problem
 check_has "why: which one" "$(why)" 'the consumer does not answer'
 producer_start

@@ -26,8 +26,7 @@ paused_line() { # TIMES WHAT
 }
 
 scenario_begin operate
-consumer_http=127.0.0.1:$((20000 + RANDOM % 10000))
-export SLUICE_CONSUMER_HTTP=$consumer_http
+consumer_http=$(setting consumer_http)
 
 # -- everything, before the consumer starts
 check_has "a pause is said to be on" \
