@@ -19,6 +19,7 @@ of all processes' peaks of memory.
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -70,12 +71,13 @@ class Process:
         return True
 
     def stop(self):
-        if self.rusage is None:
-            self.popen.terminate()
+        # not by Popen, which may reap it and keep its usage for itself
+        if not self.ended():
+            os.kill(self.popen.pid, signal.SIGTERM)
             deadline = time.monotonic() + 10
             while not self.ended():
                 if time.monotonic() > deadline:
-                    self.popen.kill()
+                    os.kill(self.popen.pid, signal.SIGKILL)
                 time.sleep(0.01)
 
 
