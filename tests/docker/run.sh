@@ -127,8 +127,7 @@ settled() {
 	away=$(find "$raw/processed" -type f | wc -l)
 	waiting=$(find "$raw" -path "$raw/processed" -prune -o -type f -print | wc -l)
 	printf '%d waiting, %s\n' "$waiting" "$(ask "select count(*) = $away and
-		count(*) = count(completed_at) from meta.source
-		where name like 'events/%'")"
+		count(*) = count(completed_at) from meta.source")"
 }
 
 # Nothing lost, nothing doubled: each record that was dropped is there once.
