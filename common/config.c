@@ -161,7 +161,7 @@ static bool set_word(struct loading *in, const struct setting *setting,
 static bool set_field(struct loading *in, const struct setting *setting,
 	const char *text, const struct origin *origin)
 {
-	if (*text == '\0' && setting->preset != NULL)
+	if (*text == '\0' && setting->preset != NULL && !setting->or_empty)
 		return refuse(in, origin, "%s may not be empty", setting->name);
 	switch (setting->type) {
 	case SETTING_TEXT:

@@ -169,6 +169,7 @@ struct setting {
 	const char *const *words;
 	const char *section; /* a heading of the documentation starts here */
 	bool secret;
+	bool or_empty;      /* says: none */
 	bool reload;        /* SIGHUP takes it over */
 };
 const struct setting *config_settings(size_t *count);

@@ -277,10 +277,12 @@ static const struct setting settings[] = {
 
 	{ .section = "Health",
 		.name = "producer_http", TEXT, AT(producer_http),
+		.or_empty = true,
 		.preset = "127.0.0.1:9464",
 		.help = "ADDRESS:PORT at which the producer answers /healthz, "
 			"/readyz and /metrics; empty: nowhere" },
 	{ .name = "consumer_http", TEXT, AT(consumer_http),
+		.or_empty = true,
 		.preset = "127.0.0.1:9465",
 		.help = "the same of the consumer" },
 	{ .name = "stall_secs", SECS(0, DAY_SECS), AT(stall_secs),

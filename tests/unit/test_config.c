@@ -187,6 +187,18 @@ static void nonsense_is_refused_with_its_place(void)
 	}
 }
 
+static void a_port_may_be_nowhere(void)
+{
+	struct config config;
+	struct err err = { 0 };
+
+	put_file("sluice.yaml", "producer_http:\n", 0644);
+	CU_ASSERT_TRUE_FATAL(config_load(&config, path, NULL, &err));
+	CU_ASSERT_STRING_EQUAL(config.producer_http, "");
+	config_clear(&config);
+	(void)unlink(path);
+}
+
 static void files_are_found_or_missed(void)
 {
 	struct config config;
@@ -317,6 +329,7 @@ CU_TestInfo config_tests[] = {
 		secrets_are_not_shown },
 	{ "nonsense is refused with its place",
 		nonsense_is_refused_with_its_place },
+	{ "a daemon's port may be nowhere", a_port_may_be_nowhere },
 	{ "files are found, or missed", files_are_found_or_missed },
 	{ "passwords come from private files only",
 		passwords_come_from_private_files },
