@@ -314,10 +314,16 @@ test_kills() {
 	check_invariant "each container killed and restarted under load"
 }
 
+takers() { # of the events' queue; one asks twice where messages are small
+	{ run sluice --json status || true; } | jq '[.queues[] | select(.queue == "sluice.events")
+		| .consumers >= 3][0]'
+}
+
 test_scale() {
 	local i
 	check "scale ends with 0" "$(code_of scale consumer=3)" 0
 	check "there are three consumers" "$(containers consumer | wc -l)" 3
+	eventually "and each asks for messages" true takers
 	for i in 1 2 3 4; do
 		put "scale$i.json" 50000 "9$i"
 	done
