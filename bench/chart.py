@@ -22,6 +22,7 @@ text { fill: #e6edf3 } .paper { fill: #0d1117 }
 RATES = (
     ("path_per_s", "ours", "Sluice, file to master and models"),
     ("path_two_per_s", "ours", "the same, two consumers"),
+    ("path_bare_per_s", "ours", "the same without models"),
     ("direct_per_s", "ours", "sluice load, no broker"),
     ("limit_per_s", "limit", "limit: COPY + upsert + models"),
     ("limit_bare_per_s", "limit", "limit without models"),

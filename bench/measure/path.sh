@@ -1,8 +1,9 @@
 # path.sh - (d) the whole path beside the bare program, with one consumer and
-# with two, first and when all keys are there already; (g) what it takes.
+# with two, first and when all keys are there already, with models and without;
+# (g) what it takes.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-path_steps=5
+path_steps=7
 
 # The bare program, as often as there are keys. Sets limit_cpu, the database's
 # seconds.
@@ -85,4 +86,11 @@ path_round() {
 	next_step "(d) the whole path, two consumers"
 	consumers=2 path_into path_two_per_s "two_$round" "$work/events.json"
 	path_end "two_$round"
+	next_step "(d) the whole path without models"
+	path_into path_bare_per_s "plain_$round" "$work/events.json" bare_events
+	path_end "plain_$round"
+	next_step "(d) the whole path without models, two consumers"
+	consumers=2 path_into path_bare_two_per_s "plain2_$round" \
+		"$work/events.json" bare_events
+	path_end "plain2_$round"
 }
