@@ -163,12 +163,12 @@ docker_terminal() {
 }
 
 # The other containers' words come in by a pipe, which keeps none: from one
-# terminal at a time.
+# terminal at a time. Whoever of both comes first makes it.
 LOGS_PIPE=/tmp/sluice-logs
-LOGS_WINDOW="while cat $LOGS_PIPE; do :; done"
+LOGS_WINDOW="mkfifo $LOGS_PIPE 2>/dev/null; while cat $LOGS_PIPE; do :; done"
 
 feed_logs() {
 	docker_log_lines -f --tail 50 | docker exec -i "$(service_ids cli)" sh -c "
-		[ -p $LOGS_PIPE ] || mkfifo $LOGS_PIPE
+		mkfifo $LOGS_PIPE 2>/dev/null
 		exec flock $LOGS_PIPE.lock sh -c 'exec cat >$LOGS_PIPE'"
 }
