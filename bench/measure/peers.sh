@@ -1,13 +1,14 @@
 # peers.sh - what one would use instead, on the same rows: each peer that
 # bench/peers/build.sh (of another folder: SLUICE_BENCH_PEERS) has made ready,
-# with one connection and, where its shape is ours, with two. One that is much
-# slower gets fewer of the rows.
+# with one connection and, where its shape is ours, with two. One that is slower
+# gets fewer of the rows: as many as it takes some seconds for.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 peers_steps=0
 peers_two=()  # those that are measured with two connections as well
-slow_rate=3000 # records a second: below it there is no need to wait for more
-few_records=5000
+few_records=5000 # of a first try, by which one sees how many are worth while
+slow_rate=3000   # records a second: one that is slower gets no more
+enough_secs=20   # at the rate of that try, its start included
 peers_dir=${SLUICE_BENCH_PEERS:-$top/bench/peers}
 
 # $work/peers: NAME, shape, version, sentence, records. What is skipped is in
@@ -35,7 +36,8 @@ peers_count() {
 	while IFS=$'\t' read -r name shape rest; do
 		peers_steps=$((peers_steps + 1))
 		case $shape,${rest##*$'\t'} in
-		path,"$records" | consumer,"$records")
+		path,"$few_records" | consumer,"$few_records") ;;
+		path,* | consumer,*)
 			peers_two+=("$name")
 			peers_steps=$((peers_steps + 1))
 			;;
@@ -51,11 +53,13 @@ peer_records() { # NAME
 		printf '%s\tfailed: %s\n' "$1" "$(tail -n 1 "$work/peers.log" |
 			tr -d '\t' | cut -c1-200)" >>"$work/skipped"
 		echo 0
-	elif [ "$(calc "$few_records / $(cut -d' ' -f2 <<<"$said") < $slow_rate")" = 1 ]; then
-		echo $few_records
-	else
-		echo "$records"
+		return
 	fi
+	awk -v few=$few_records -v secs="$(cut -d' ' -f2 <<<"$said")" \
+		-v slow=$slow_rate -v enough=$enough_secs -v all="$records" 'BEGIN {
+			many = few / secs < slow ? few : few / secs * enough
+			printf "%d\n", many < all ? many : all
+		}'
 }
 
 # peer_run NAME CONNECTIONS RECORDS: prints "records seconds cpu kib"
