@@ -89,7 +89,7 @@ check "the best batching peer is found" "$(jq -r '[
 	.whole_path_over_best_batching_peer_two.peer,
 	.peers.quick.per_s.median, .peers.quick.per_s_two.median,
 	.peers["python-insert"].per_s.median] | join(" ")' "$work/figures.json")" \
-	"quick quick 2000 1000 5"
+	"quick quick 2000 1000 2"
 check "who cannot be measured is skipped by name" \
 	"$(jq -c .skipped "$work/figures.json")" \
 	'{"absent":"there is none","broken":"failed: it broke"}'
