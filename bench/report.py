@@ -193,19 +193,26 @@ def peer_rows(data, versions=True):
             yield f"{label}, two connections", peer, peer["per_s_two"]
 
 
+def part_title(row):
+    return f"({row['part']}) {PARTS[row['part']]}"
+
+
+def taken_rows(data):
+    """Figures that were taken, and whether each is the first of its part."""
+    part = None
+    for row in figures():
+        if row["key"] in data:
+            yield row, data[row["key"]], row["part"] != part
+            part = row["part"]
+
+
 def table(data, out):
     line = "{:<56} {:>10} {:>10} {:>10} {:>6}  {}\n"
     out.write(headline(data["about"]) + "\n" + machine(data["about"]) + "\n")
-    part = None
-    for row in figures():
-        key = row["key"]
-        if key not in data:
-            continue
-        if row["part"] != part:
-            part = row["part"]
-            out.write("\n" + line.format(f"({part}) {PARTS[part]}", "median",
-                                         "min", "max", "limit", "aim"))
-        got = data[key]
+    for row, got, first in taken_rows(data):
+        if first:
+            out.write("\n" + line.format(part_title(row), "median", "min",
+                                         "max", "limit", "aim"))
         unit = "" if row["unit"] == "ratio" else ", " + row["unit"]
         out.write(line.format(row["what"] + unit, number(got["median"]),
                               number(got["min"]), number(got["max"]),
@@ -228,17 +235,11 @@ def table(data, out):
 def section(data):
     out = [f"{headline(data['about'])}. {machine(data['about'])}.", "",
            "![The figures as bars](images/performance.svg)", ""]
-    part = None
-    for row in figures():
-        key = row["key"]
-        if key not in data:
-            continue
-        if row["part"] != part:
-            part = row["part"]
-            out += ["", f"### ({part}) {PARTS[part]}", "",
+    for row, got, first in taken_rows(data):
+        if first:
+            out += ["", f"### {part_title(row)}", "",
                     "| | | median | min | max | of the limit |",
                     "|---|---|--:|--:|--:|--:|"]
-        got = data[key]
         out.append(f"| {row['what']} | {row['unit']} | {number(got['median'])} | "
                    f"{number(got['min'])} | {number(got['max'])} | "
                    f"{share(data, row)} |")
