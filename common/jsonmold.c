@@ -2,6 +2,9 @@
 #include "common/jsonmold.h"
 
 #include <stdlib.h>
+
+#define HALF 16 /* of WIDTH */
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 
@@ -17,23 +20,68 @@ static inline uint32_t half_specials(const char *bytes)
 	return (uint32_t)_mm_movemask_epi8(stop);
 }
 
-static inline uint32_t specials(const char *bytes)
+static inline uint32_t half_digits(const char *bytes)
 {
-	return half_specials(bytes) | half_specials(bytes + 16) << 16;
+	const __m128i v = _mm_sub_epi8(
+		_mm_loadu_si128((const __m128i *)bytes), _mm_set1_epi8('0'));
+
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v,
+		_mm_min_epu8(v, _mm_set1_epi8(9))));
 }
+
+static inline uint32_t half_equal(const char *a, const char *b)
+{
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
+		_mm_loadu_si128((const __m128i *)a),
+		_mm_loadu_si128((const __m128i *)b)));
+}
+
 #else
-static inline uint32_t specials(const char *bytes)
+static inline uint32_t half_specials(const char *bytes)
 {
 	uint32_t found = 0;
 
-	for (unsigned i = 0; i < 32; i++)
+	for (unsigned i = 0; i < HALF; i++)
 		found |= (uint32_t)(bytes[i] == '"' || bytes[i] == '\\' ||
 				 (uint8_t)bytes[i] < ' ' ||
 				 (uint8_t)bytes[i] >= 0x80)
 			<< i;
 	return found;
 }
+
+static inline uint32_t half_digits(const char *bytes)
+{
+	uint32_t found = 0;
+
+	for (unsigned i = 0; i < HALF; i++)
+		found |= (uint32_t)(bytes[i] >= '0' && bytes[i] <= '9') << i;
+	return found;
+}
+
+static inline uint32_t half_equal(const char *a, const char *b)
+{
+	uint32_t found = 0;
+
+	for (unsigned i = 0; i < HALF; i++)
+		found |= (uint32_t)(a[i] == b[i]) << i;
+	return found;
+}
 #endif
+
+static inline uint32_t specials(const char *bytes)
+{
+	return half_specials(bytes) | half_specials(bytes + HALF) << HALF;
+}
+
+static inline uint32_t digits(const char *bytes)
+{
+	return half_digits(bytes) | half_digits(bytes + HALF) << HALF;
+}
+
+static inline uint32_t equal(const char *a, const char *b)
+{
+	return half_equal(a, b) | half_equal(a + HALF, b + HALF) << HALF;
+}
 
 #include "common/jsonmold_walk.h"
 
@@ -53,19 +101,19 @@ void json_mold_clear(struct json_mold *mold)
 /* -- comparing -------------------------------------------------------- */
 
 bool json_mold_walk_any(struct json_mold *mold, const char *text, size_t len,
-	size_t *end)
+	size_t *end, bool taping)
 {
-	return walk(mold, text, len, end);
+	return walk_any(mold, text, len, end, taping);
 }
 
-static bool walk_here(struct json_mold *mold, const char *text, size_t len,
-	size_t *end)
+static inline bool walk_here(struct json_mold *mold, const char *text,
+	size_t len, size_t *end, bool taping)
 {
 #ifdef SLUICE_AVX2
 	if (__builtin_cpu_supports("avx2"))
-		return json_mold_walk_avx2(mold, text, len, end);
+		return json_mold_walk_avx2(mold, text, len, end, taping);
 #endif
-	return walk(mold, text, len, end);
+	return json_mold_walk_any(mold, text, len, end, taping);
 }
 
 /* Where records differ, most of them are not even compared. */
@@ -74,16 +122,28 @@ static bool is_hopeless(const struct json_mold *mold)
 	return mold->misses > MISSES && mold->misses % MISSES > 1;
 }
 
-bool json_mold_fits(struct json_mold *mold, const char *text, size_t len,
-	size_t *end)
+static inline bool compare(struct json_mold *mold, const char *text,
+	size_t len, size_t *end, bool taping)
 {
 	if (mold->known && !is_hopeless(mold) && len <= TEXT_MAX &&
-		walk_here(mold, text, len, end)) {
+		walk_here(mold, text, len, end, taping)) {
 		mold->misses = 0;
 		return true;
 	}
 	mold->misses++;
 	return false;
+}
+
+bool json_mold_fits(struct json_mold *mold, const char *text, size_t len,
+	size_t *end)
+{
+	return compare(mold, text, len, end, true);
+}
+
+bool json_mold_measures(struct json_mold *mold, const char *text, size_t len,
+	size_t *end)
+{
+	return compare(mold, text, len, end, false);
 }
 
 bool json_mold_due(const struct json_mold *mold, size_t len)
@@ -164,24 +224,36 @@ static void mark_keys(struct json_mold *mold, const struct json_tape *tape,
 		mold->before[i] = 1;
 }
 
-static bool add_between(struct json_mold *mold, const char *text, size_t from,
-	size_t to, uint32_t node)
+static bool add_between(struct json_mold *mold, const char *text,
+	const struct json_tape *tape, size_t from, size_t to, uint32_t node)
 {
+	const size_t len = to - from;
+	const size_t last = len > 0 ? (len - 1) % WIDTH + 1 : 0;
+	const bool quoted = tape->nodes[node].type == JSON_STRING;
 	struct err err = { 0 };
 
 	mold->slots[mold->count] = (struct mold_slot){
 		.at = (uint32_t)mold->between.len,
-		.len = (uint32_t)(to - from),
+		.len = (uint32_t)len,
+		.mask = (uint32_t)(((uint64_t)1 << last) - 1),
+		.quoted = (uint32_t)(((uint64_t)2 << len % WIDTH) - 1),
+		.room = len < WIDTH && quoted ?
+			(uint32_t)len + 1 + WIDTH : UINT32_MAX,
 		.node = node };
-	return buf_add(&mold->between, text + from, to - from, &err);
+	return buf_add(&mold->between, text + from, len, &err) &&
+		buf_add_char(&mold->between, '"', &err);
 }
 
 static bool cut(struct json_mold *mold, const char *text,
 	const struct json_tape *tape)
 {
+	static const char nothing[WIDTH]; /* see jsonmold_walk.h */
 	const struct json_node *nodes = tape->nodes;
 	size_t at = nodes[0].start;
+	struct err err = { 0 };
 
+	if (!buf_add(&mold->between, nothing, WIDTH, &err))
+		return false;
 	for (uint32_t i = 0; i < tape->count; i++) {
 		const bool key = mold->before[i] == 1;
 
@@ -189,13 +261,14 @@ static bool cut(struct json_mold *mold, const char *text,
 		if (key || nodes[i].type == JSON_OBJECT ||
 			nodes[i].type == JSON_ARRAY)
 			continue;
-		if (!add_between(mold, text, at, nodes[i].start, i))
+		if (!add_between(mold, text, tape, at, nodes[i].start, i))
 			return false;
 		mold->count++;
 		at = nodes[i].start + nodes[i].len;
 	}
 	mold->before[tape->count] = (uint32_t)mold->count;
-	return add_between(mold, text, at, nodes[0].start + nodes[0].len, 0);
+	return add_between(mold, text, tape, at,
+		nodes[0].start + nodes[0].len, 0);
 }
 
 static void keep_nodes(struct json_mold *mold, const struct json_tape *tape)

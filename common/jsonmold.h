@@ -13,9 +13,15 @@
 #define JSON_MOLD_MAX (16 << 10) /* bytes of a record; longer ones are not
 				  * learned */
 
+#define JSON_MOLD_WIDTH 32 /* bytes looked at at once */
+
 struct mold_slot {
 	uint32_t at, len; /* what stands before the value, in mold.between */
-	uint32_t node;    /* the value's */
+	uint32_t mask; /* of the bytes of its last look */
+	uint32_t quoted; /* the same with a quote behind them */
+	uint32_t room; /* bytes of text that suffice to look at it, its quote
+			* and the next bytes at once; or more than there are */
+	uint32_t node; /* the value's */
 };
 
 /* Zeroed it knows nothing. */
@@ -42,6 +48,10 @@ bool json_mold_fits(struct json_mold *mold, const char *text, size_t len,
 	size_t *end);
 void json_mold_whole(struct json_mold *mold);
 
+/* The same where nobody asks for the tape: it stays as it was. */
+bool json_mold_measures(struct json_mold *mold, const char *text, size_t len,
+	size_t *end);
+
 /* Whether it is worth while to learn the record of `len` bytes that did not
  * fit: where none has the form of another, learning each would be in vain. */
 bool json_mold_due(const struct json_mold *mold, size_t len);
@@ -55,8 +65,8 @@ bool json_mold_learn(struct json_mold *mold, const char *text,
 
 /* One does for all processors, the other needs AVX2. */
 bool json_mold_walk_any(struct json_mold *mold, const char *text, size_t len,
-	size_t *end);
+	size_t *end, bool taping);
 bool json_mold_walk_avx2(struct json_mold *mold, const char *text, size_t len,
-	size_t *end);
+	size_t *end, bool taping);
 
 #endif

@@ -1,112 +1,100 @@
 /* jsonmold_walk.h - compares a record with a mold. Included once for each kind
- * of processor, by what defines
+ * of processor, by what defines three looks at WIDTH bytes, one bit for each:
  *
  *	static inline uint32_t specials(const char *bytes)
+ * it is no plain text inside a string: a quote, a backslash, a control byte or
+ * a part of a UTF-8 sequence;
+ *	static inline uint32_t digits(const char *bytes)
+ * it is a digit;
+ *	static inline uint32_t equal(const char *a, const char *b)
+ * it is the same in both.
  *
- * that is one bit for each of WIDTH bytes which is no plain text inside a
- * string: a quote, a backslash, a control byte or a part of a UTF-8 sequence.
- */
+ * What is nearer to the end of the text than WIDTH is looked at together with
+ * bytes before it: `shift` of them. */
 #include "common/jsonmold.h"
 #include "common/jsonscan_private.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-#define WIDTH 32
+#define WIDTH JSON_MOLD_WIDTH
 #define INLINE static inline __attribute__((always_inline))
+#define LIKELY(x) __builtin_expect((x), true)
+
+INLINE size_t left(const char *at, const char *end)
+{
+	return (size_t)(end - at);
+}
 
 /* -- what stands between ---------------------------------------------- */
 
-#ifdef __SSE2__
-/* Of WIDTH bytes, whether the first len are the same. */
-INLINE bool same_start(const char *a, const char *b, size_t len)
+/* Both have WIDTH bytes before them, or as many as are missing behind them.
+ * Bits beyond the text's end stay set: it is too short. */
+INLINE bool same_at_end(const char *at, const char *end, const char *known,
+	uint32_t mask)
 {
-#ifdef __AVX2__
-	const uint32_t same = (uint32_t)_mm256_movemask_epi8(
-		_mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)a),
-			_mm256_loadu_si256((const __m256i *)b)));
-#else
-	const __m128i *const x = (const __m128i *)a;
-	const __m128i *const y = (const __m128i *)b;
-	const uint32_t same = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
-			_mm_loadu_si128(x), _mm_loadu_si128(y))) |
-		(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
-			_mm_loadu_si128(x + 1), _mm_loadu_si128(y + 1))) << 16;
-#endif
-	return (~same & (uint32_t)(((uint64_t)1 << len) - 1)) == 0;
+	const size_t room = left(at, end);
+	const size_t shift = room < WIDTH ? WIDTH - room : 0;
+
+	return (~(uint64_t)equal(at - shift, known - shift) &
+		       (uint64_t)mask << shift) == 0;
 }
 
-/* b has WIDTH bytes more than len. */
-INLINE bool same(const char *a, size_t room, const char *b, size_t len)
+INLINE bool same(const char *at, const char *end, const char *known,
+	size_t len, uint32_t mask)
 {
-	if (__builtin_expect(room < len + WIDTH, false))
-		return len <= room && memcmp(a, b, len) == 0;
-	for (; len > WIDTH; a += WIDTH, b += WIDTH, len -= WIDTH)
-		if (!same_start(a, b, WIDTH))
+	for (; len > WIDTH; at += WIDTH, known += WIDTH, len -= WIDTH)
+		if (left(at, end) < WIDTH || equal(at, known) != UINT32_MAX)
 			return false;
-	return same_start(a, b, len);
+	return same_at_end(at, end, known, mask);
 }
-#else
-INLINE bool same(const char *a, size_t room, const char *b, size_t len)
-{
-	return len <= room && memcmp(a, b, len) == 0;
-}
-#endif
 
 /* -- values ----------------------------------------------------------- */
 
-INLINE bool is_special(char c)
+/* The value at `at`; all functions give the place behind it, or NULL. */
+struct found {
+	const char *text, *end;
+	enum json_type type;
+	bool escaped;
+};
+
+/* From `at` inside a string on, the scanner. */
+INLINE const char *scan_string(struct found *in, const char *at)
 {
-	return c == '"' || c == '\\' || (uint8_t)c < ' ' || (uint8_t)c >= 0x80;
+	bool escaped; /* in->escaped shall stay in a register */
+	const size_t behind = json_string_end(in->text, left(in->text, in->end),
+		left(in->text, at), &escaped);
+
+	in->escaped = escaped;
+	return behind != 0 ? in->text + behind : NULL;
 }
 
-/* The last bytes of the text: together with earlier ones they are enough. */
-INLINE size_t plain_to_end(const char *text, size_t len, size_t at)
+/* `at` is behind the quote, and a first look found what is in `found`. */
+INLINE const char *string_from(struct found *in, const char *at,
+	uint32_t found)
 {
-	uint64_t found;
-
-	if (len < WIDTH) {
-		while (at < len && !is_special(text[at]))
-			at++;
-		return at;
+	while (found == 0 && left(at, in->end) >= 2 * WIDTH) {
+		at += WIDTH;
+		found = specials(at);
 	}
-	found = (uint64_t)specials(text + len - WIDTH) >> (at + WIDTH - len);
-	return found != 0 ? at + (size_t)__builtin_ctzll(found) : len;
-}
+	if (found == 0 && left(at, in->end) > WIDTH) {
+		const size_t room = left(at, in->end) - WIDTH;
 
-/* The first byte from `at` (at most len) that is no plain text, or len. */
-INLINE size_t plain(const char *text, size_t len, size_t at)
-{
-	for (; len - at >= WIDTH; at += WIDTH) {
-		const uint32_t found = specials(text + at);
-
-		if (found != 0)
-			return at + (size_t)__builtin_ctz(found);
+		at += WIDTH;
+		found = specials(in->end - WIDTH) >> (WIDTH - room);
 	}
-	return plain_to_end(text, len, at);
+	if (LIKELY(found != 0 && at[__builtin_ctz(found)] == '"'))
+		return at + __builtin_ctz(found) + 1;
+	return scan_string(in, found != 0 ? at + __builtin_ctz(found) : at);
 }
 
-/* Behind the string whose quote stands at `at`, or 0. */
-INLINE size_t string_end(const char *text, size_t len, size_t at,
-	bool *escaped)
+INLINE const char *string(struct found *in, const char *at)
 {
-	at = plain(text, len, at + 1);
-	if (at < len && text[at] == '"')
-		return at + 1;
-	return json_string_end(text, len, at, escaped);
-}
+	const size_t room = left(at, in->end);
+	const size_t shift = room < WIDTH ? WIDTH - room : 0;
 
-/* Behind a number of digits alone, or at what is none: a number goes on there,
- * is wrong, or it was none. */
-INLINE size_t digits_end(const char *text, size_t len, size_t at)
-{
-	if (text[at] < '1' || text[at] > '9')
-		return at;
-	while (at < len && text[at] >= '0' && text[at] <= '9')
-		at++;
-	return at;
+	if (shift == WIDTH)
+		return NULL;
+	return string_from(in, at, specials(at - shift) >> shift);
 }
 
 INLINE bool ends_number(char c)
@@ -114,60 +102,125 @@ INLINE bool ends_number(char c)
 	return c == ',' || c == '}' || c == ']' || c == ' ';
 }
 
-INLINE size_t plain_end(const char *text, size_t len, size_t at,
-	enum json_type *type)
+INLINE const char *scan_plain(struct found *in, const char *at)
 {
-	const size_t end = digits_end(text, len, at);
+	enum json_type type;
+	const size_t behind = json_plain_end(in->text, left(in->text, in->end),
+		left(in->text, at), &type);
 
-	*type = JSON_NUMBER;
-	if (end > at && end < len && ends_number(text[end]))
-		return end;
-	return json_plain_end(text, len, at, type);
+	in->type = type;
+	return behind != 0 ? in->text + behind : NULL;
 }
 
-/* Puts the value at `at` into its node; gives the place behind it, or 0. */
-INLINE size_t take_value(struct json_node *node, const char *text, size_t len,
-	size_t at, bool *any_escaped)
+/* Numbers of digits alone, and few of them; the scanner knows the others. */
+INLINE const char *plain(struct found *in, const char *at)
 {
-	enum json_type type = JSON_STRING;
-	bool escaped = false;
-	size_t end;
+	if (*at >= '1' && *at <= '9' && left(at, in->end) >= WIDTH) {
+		const uint32_t others = ~digits(at);
 
-	if (text[at] == '"')
-		end = string_end(text, len, at, &escaped);
-	else
-		end = plain_end(text, len, at, &type);
-	node->start = (uint32_t)at;
-	node->len = (uint32_t)(end - at);
-	node->type = (uint8_t)type;
-	node->escaped = escaped;
-	*any_escaped |= escaped;
-	return end;
+		if (others != 0 && ends_number(at[__builtin_ctz(others)])) {
+			in->type = JSON_NUMBER;
+			return at + __builtin_ctz(others);
+		}
+	}
+	return scan_plain(in, at);
+}
+
+INLINE const char *value(struct found *in, const char *at)
+{
+	in->type = JSON_STRING;
+	if (*at == '"')
+		return string(in, at + 1);
+	return plain(in, at);
 }
 
 /* -- the walk --------------------------------------------------------- */
 
+INLINE void note(struct json_node *node, const struct found *in,
+	const char *at, const char *behind)
+{
+	node->start = (uint32_t)left(in->text, at);
+	node->len = (uint32_t)left(at, behind);
+	node->type = (uint8_t)in->type;
+	node->escaped = in->escaped;
+}
+
+/* What stands before a value, and the value: any. */
+INLINE const char *any_slot(const struct mold_slot *slot, struct found *in,
+	const char *known, const char **at)
+{
+	if (!same(*at, in->end, known, slot->len, slot->mask) ||
+		left(*at, in->end) <= slot->len)
+		return NULL;
+	*at += slot->len;
+	return value(in, *at);
+}
+
+/* The same where there are bytes enough, and the value was a string: its quote
+ * is compared with what stands before it. Or NULL: it may be another value. */
+INLINE const char *string_slot(const struct mold_slot *slot, struct found *in,
+	const char *known, const char **at)
+{
+	const char *const quote = *at + slot->len;
+	const char *behind;
+
+	if ((~equal(*at, known) & slot->quoted) != 0)
+		return NULL;
+	in->type = JSON_STRING;
+	behind = string_from(in, quote + 1, specials(quote + 1));
+	if (behind != NULL)
+		*at = quote;
+	return behind;
+}
+
+/* taping: whether the values are noted in mold->tape. The text has WIDTH bytes
+ * before its end. */
 INLINE bool walk(struct json_mold *mold, const char *text, size_t len,
-	size_t *end)
+	size_t *end, bool taping)
 {
 	const struct mold_slot *slot = mold->slots;
 	const struct mold_slot *const last = slot + mold->count;
 	const char *const between = mold->between.data;
+	struct found in = { .text = text, .end = text + len };
 	bool escaped = false;
-	size_t at = 0;
+	const char *at = text;
 
 	for (; slot < last; slot++) {
-		if (!same(text + at, len - at, between + slot->at, slot->len))
+		const char *const known = between + slot->at;
+		const char *behind = NULL;
+
+		in.escaped = false;
+		if (LIKELY(left(at, in.end) >= slot->room))
+			behind = string_slot(slot, &in, known, &at);
+		if (behind == NULL)
+			behind = any_slot(slot, &in, known, &at);
+		if (behind == NULL)
 			return false;
-		at += slot->len;
-		if (at == len)
-			return false;
-		at = take_value(&mold->tape.nodes[slot->node], text, len, at,
-			&escaped);
-		if (at == 0)
-			return false;
+		if (taping)
+			note(&mold->tape.nodes[slot->node], &in, at, behind);
+		escaped |= in.escaped;
+		at = behind;
 	}
-	*end = at + last->len;
+	*end = left(text, at) + last->len;
 	mold->escaped = escaped;
-	return same(text + at, len - at, between + last->at, last->len);
+	return same(at, in.end, between + last->at, last->len, last->mask);
+}
+
+/* The same for any text. */
+static __attribute__((noinline)) bool walk_short(struct json_mold *mold,
+	const char *text, size_t len, size_t *end)
+{
+	char copy[2 * WIDTH] = { 0 };
+
+	memcpy(copy + WIDTH, text, len);
+	return walk(mold, copy + WIDTH, len, end, true);
+}
+
+INLINE bool walk_any(struct json_mold *mold, const char *text, size_t len,
+	size_t *end, bool taping)
+{
+	if (len < WIDTH)
+		return walk_short(mold, text, len, end);
+	return taping ? walk(mold, text, len, end, true) :
+			walk(mold, text, len, end, false);
 }

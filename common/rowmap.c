@@ -15,6 +15,13 @@
 
 #define NONE SIZE_MAX
 
+/* The short way of a column of text: strings of that many bytes, quotes
+ * included, are taken as they stand. */
+struct as_it_stands {
+	uint32_t node; /* or 0, which is no string: the record */
+	uint32_t least, more;
+};
+
 struct rowmap {
 	const struct dataset *dataset;
 	struct rowpath root;
@@ -22,9 +29,10 @@ struct rowmap {
 	struct dupkeys dupkeys;
 	size_t *found;       /* by column: node of its value, or NONE */
 	const size_t *where; /* found, or known */
-	bool plain;          /* no string of the record is escaped */
+	bool plain;          /* it is `known`, and no string is escaped */
 	struct json_mold mold; /* of the record `known` was found in */
 	size_t *known;       /* found, of that record */
+	struct as_it_stands *texts; /* by column, of that record */
 	bool known_deep;     /* some of it is no string, number or word */
 	uint64_t known_unknown; /* its keys that no column asks for */
 	const size_t *outside; /* rowmap_outside's nodes */
@@ -50,9 +58,11 @@ struct rowmap *rowmap_new(const struct dataset *dataset, struct err *err)
 			sizeof(*map->found));
 		map->known = calloc(dataset->column_count + 1,
 			sizeof(*map->known));
+		map->texts = calloc(dataset->column_count + 1,
+			sizeof(*map->texts));
 		map->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 		ok = map->found != NULL && map->known != NULL &&
-			map->locale != (locale_t)0;
+			map->texts != NULL && map->locale != (locale_t)0;
 	}
 	if (!ok)
 		(void)err_memory(err);
@@ -74,6 +84,7 @@ void rowmap_free(struct rowmap *map)
 	dupkeys_clear(&map->dupkeys);
 	free(map->found);
 	free(map->known);
+	free(map->texts);
 	json_mold_clear(&map->mold);
 	buf_clear(&map->decoded);
 	buf_clear(&map->scratch);
@@ -234,8 +245,6 @@ static bool reserve_decoded(const struct mapping *in,
 	size_t need = 0;
 
 	buf_reset(&map->decoded);
-	if (map->plain && outside == NULL)
-		return true;
 	for (size_t i = 0; i < map->dataset->column_count; i++) {
 		size_t at;
 		const struct mapping *of = find_value(in, outside, i, &at);
@@ -342,6 +351,34 @@ static enum row_status read_cells(const struct mapping *in,
 	return status;
 }
 
+/* The same for a record of the form that was learned, when no string of it is
+ * escaped: nothing is asked again that its keys and columns have answered. */
+static enum row_status read_known(const struct mapping *in, struct cell *cells)
+{
+	const struct rowmap *map = in->map;
+	const struct json_node *const nodes = in->tape->nodes;
+	const struct column *const columns = map->dataset->columns;
+	const size_t count = map->dataset->column_count;
+	enum row_status status = ROW_OK;
+
+	for (size_t i = 0; status == ROW_OK && i < count; i++) {
+		const struct as_it_stands *const text = &map->texts[i];
+		const struct json_node *const node = &nodes[text->node];
+
+		if (node->type != JSON_STRING ||
+			node->len - text->least > text->more) {
+			status = read_cell(in, &columns[i], map->known[i],
+				&cells[i]);
+			continue;
+		}
+		cells[i].type = COLUMN_TEXT;
+		cells[i].null = false;
+		cells[i].v.s.data = in->text + node->start + 1;
+		cells[i].v.s.len = node->len - 2;
+	}
+	return status;
+}
+
 static size_t encoded_bytes(const struct cell *cell)
 {
 	if (cell->type == COLUMN_TEXT)
@@ -412,6 +449,21 @@ static bool is_deep(const struct rowmap *map)
 	return false;
 }
 
+static struct as_it_stands as_it_stands(const struct column *column,
+	size_t node)
+{
+	struct as_it_stands text = { .least = UINT32_MAX };
+	const size_t max = column->max_length;
+
+	if (column->type != COLUMN_TEXT || column->present || node == NONE)
+		return text;
+	text.node = (uint32_t)node;
+	text.least = column->empty_as_null ? 3 : 2;
+	text.more = (uint32_t)(max > 0 && max < UINT32_MAX / 2 ? max :
+		UINT32_MAX / 2) + 2 - text.least;
+	return text;
+}
+
 /* Remembers where the values stood, unless its keys alone do not tell what
  * becomes of it. */
 static void learn(const struct mapping *in, uint64_t unknown_before)
@@ -425,6 +477,9 @@ static void learn(const struct mapping *in, uint64_t unknown_before)
 		return; /* slower, that is all */
 	memcpy(map->known, map->found,
 		map->dataset->column_count * sizeof(*map->known));
+	for (size_t i = 0; i < map->dataset->column_count; i++)
+		map->texts[i] = as_it_stands(&map->dataset->columns[i],
+			map->found[i]);
 	map->known_unknown = map->unknown - unknown_before;
 	map->known_deep = is_deep(map);
 }
@@ -512,6 +567,26 @@ static enum row_status check_unknown(const struct mapping *in)
 			in->text + key->start + 1, key->len - 2, shown));
 }
 
+/* in->map->where tells where its values stand. */
+static enum row_status read_record(const struct mapping *in,
+	const struct rowmap_outside *outside, struct cell *cells)
+{
+	struct rowmap *map = in->map;
+	struct mapping out;
+
+	if (outside == NULL && map->plain)
+		return read_known(in, cells);
+	out = *in;
+	if (outside != NULL) {
+		out.text = outside->text;
+		out.tape = outside->tape;
+		map->outside = outside->nodes;
+	}
+	if (!reserve_decoded(in, outside != NULL ? &out : NULL))
+		return ROW_FAILED;
+	return read_cells(in, outside != NULL ? &out : NULL, cells);
+}
+
 enum row_status rowmap_found(struct rowmap *map, const char *text, size_t len,
 	const struct rowmap_outside *outside, struct cell *cells,
 	struct row_fault *fault, struct err *err)
@@ -519,23 +594,14 @@ enum row_status rowmap_found(struct rowmap *map, const char *text, size_t len,
 	struct mapping in = { .map = map, .text = text, .len = len,
 		.tape = &map->tape, .scratch = &map->scratch,
 		.locale = map->locale, .fault = fault, .err = err };
-	struct mapping out = in;
 	enum row_status status;
 
 	fault->outside = false;
-	if (outside != NULL) {
-		out.text = outside->text;
-		out.tape = outside->tape;
-		map->outside = outside->nodes;
-	}
 	status = scan_record(&in);
 	if (status == ROW_OK)
 		status = check_unknown(&in);
-	if (status == ROW_OK &&
-		!reserve_decoded(&in, outside != NULL ? &out : NULL))
-		status = ROW_FAILED;
 	if (status == ROW_OK)
-		status = read_cells(&in, outside != NULL ? &out : NULL, cells);
+		status = read_record(&in, outside, cells);
 	if (status == ROW_OK)
 		status = check_key(&in, cells);
 	if (status == ROW_OK && map->dataset->unknown == UNKNOWN_KEEP)

@@ -123,10 +123,12 @@ static enum json_status measure(struct split *split, size_t len, bool final,
 
 	if (len == 0 || value[0] != '{')
 		return json_measure(value, len, final, extent, fault);
-	if (json_mold_fits(&split->mold, value, len, &extent->len)) {
+	if (!split->unlike &&
+		json_mold_measures(&split->mold, value, len, &extent->len)) {
 		extent->one_line = split->mold.one_line;
 		return JSON_OK;
 	}
+	split->unlike = false;
 	status = json_measure(value, len, final, extent, fault);
 	if (status == JSON_OK)
 		learn(split, extent->len);
@@ -478,13 +480,63 @@ static bool next_line(struct split *split, struct item *item, struct err *err)
 	return take_line(split, item, split_trim(text(split), len), err);
 }
 
+/* -- what is usual ---------------------------------------------------- */
+
+/* Bytes up to the record that follows another: a comma in an array, and one
+ * line feed; or 0: it is not as simple as that. */
+static size_t usual_gap(const struct split *split)
+{
+	const char *const at = text(split);
+	const bool array = split->mode == SPLIT_ARRAY;
+	size_t gap = array;
+
+	if (have(split) < 3 || (array && at[0] != ',') ||
+		split->state != (array ? SPLIT_AFTER : SPLIT_TOP))
+		return 0;
+	gap += at[gap] == '\n';
+	return at[gap] == '{' ? gap : 0;
+}
+
+/* The next record, if it follows another as usual, has the form of an earlier
+ * one, and has more behind it, so that its end is certain: all that the ways
+ * below would ask is answered then. Else nothing has happened. */
+static bool take_usual(struct split *split, struct item *item, bool *taken,
+	struct err *err)
+{
+	const size_t gap = usual_gap(split);
+	struct json_extent extent = { .one_line = true };
+	size_t room;
+
+	*taken = false;
+	if (gap == 0 || !split->mold.one_line)
+		return true;
+	room = have(split) - gap;
+	room = room < look(split) ? room : look(split);
+	split->unlike = !json_mold_measures(&split->mold, text(split) + gap,
+		room, &extent.len);
+	if (split->unlike || extent.len == room ||
+		(split->mode == SPLIT_LINES &&
+			text(split)[gap + extent.len] != '\n'))
+		return true;
+	*taken = true;
+	stream_pass(&split->stream, gap);
+	return split_take_whole(split, item, &extent, err);
+}
+
 bool split_next(struct split *split, struct item *item, struct err *err)
 {
 	static const struct split_fault alien = { .code = "not_json",
 		.what = "this is not JSON" };
 
+	bool taken = false;
+
 	if (split->mode == SPLIT_START && !split_look_at_start(split, err))
 		return false;
+	if ((split->mode == SPLIT_LINES || split->mode == SPLIT_ARRAY) &&
+		!take_usual(split, item, &taken, err))
+		return false;
+	if (taken)
+		return true;
 	switch (split->mode) {
 	case SPLIT_LINES:
 		return next_line(split, item, err);

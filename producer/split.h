@@ -78,6 +78,7 @@ struct split {
 	struct buf kept; /* first bytes of a bad item */
 	struct json_mold mold; /* of an earlier value */
 	struct json_tape tape; /* for learning it */
+	bool unlike; /* the next value was compared with it, and is not so */
 };
 
 /* Records stand at the JSON Pointer `records` ("": they are the file). The

@@ -1,5 +1,6 @@
 /* fuzz_rowmap.c - any record is refused with a known reason, or becomes cells
- * that keep their columns' promises, encode, and decode to themselves. */
+ * that keep their columns' promises, encode, and decode to themselves; and what
+ * becomes of it does not depend on the records before. */
 #include "common/decimal.h"
 #include "consumer/copybin.h"
 
@@ -206,14 +207,57 @@ static void check_row(const struct rowmap *map, const struct cell *cells,
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* All that comes of a record. */
+struct outcome {
+	enum row_status status;
+	struct row_fault fault;
+	struct buf row;
+	uint64_t unknown;
+};
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void map_one(struct rowmap *map, const struct dataset *dataset,
+	const char *text, size_t len, struct outcome *outcome)
 {
 	struct cell cells[32];
-	struct row_fault fault = { .code = NULL };
 	struct err err = { 0 };
-	struct rowmap *map;
+
+	CHECK(rowmap_width(map) <= 32);
+	*outcome = (struct outcome){ .fault = { .code = NULL } };
+	outcome->status = rowmap_record(map, text, len, cells,
+		&outcome->fault, &err);
+	outcome->unknown = rowmap_take_unknown(map);
+	if (outcome->status != ROW_OK)
+		return;
+	check_row(map, cells, dataset);
+	CHECK(copybin_row(&outcome->row, cells, rowmap_width(map), NULL, 0,
+		&err));
+}
+
+static void check_same(const struct outcome *a, const struct outcome *b)
+{
+	CHECK(a->status == b->status);
+	if (a->status == ROW_OK) {
+		CHECK(a->unknown == b->unknown);
+		CHECK(a->row.len == b->row.len &&
+			memcmp(a->row.data, b->row.data, a->row.len) == 0);
+		return;
+	}
+	CHECK(strcmp(a->fault.code, b->fault.code) == 0);
+	CHECK(a->fault.at == b->fault.at);
+	CHECK(a->fault.column == b->fault.column);
+	CHECK(strcmp(a->fault.detail, b->fault.detail) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* By a mapping that has seen all records before, again by the same, and by one
+ * that has seen none. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct dataset *dataset;
+	struct outcome outcomes[3];
+	struct err err = { 0 };
+	struct rowmap *fresh;
 	int which;
 
 	if (maps[0] == NULL)
@@ -221,20 +265,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	which = data[0] % 3;
-	map = maps[which];
-	CHECK(rowmap_width(map) <= 32);
-	switch (rowmap_record(map, (const char *)data + 1, size - 1, cells,
-		&fault, &err)) {
-	case ROW_OK:
-		check_row(map, cells, &pipeline.datasets[which]);
-		break;
-	case ROW_REJECT:
-		CHECK(known_code(fault.code));
-		CHECK(fault.at <= size - 1);
-		CHECK(strlen(fault.detail) > 0);
-		break;
-	case ROW_FAILED:
-		abort();
+	dataset = &pipeline.datasets[which];
+	fresh = rowmap_new(dataset, &err);
+	CHECK(fresh != NULL);
+	for (int i = 0; i < 3; i++)
+		map_one(i < 2 ? maps[which] : fresh, dataset,
+			(const char *)data + 1, size - 1, &outcomes[i]);
+	CHECK(outcomes[0].status != ROW_FAILED);
+	if (outcomes[0].status == ROW_REJECT) {
+		CHECK(known_code(outcomes[0].fault.code));
+		CHECK(outcomes[0].fault.at <= size - 1);
+		CHECK(strlen(outcomes[0].fault.detail) > 0);
 	}
+	check_same(&outcomes[0], &outcomes[2]);
+	check_same(&outcomes[1], &outcomes[2]);
+	for (int i = 0; i < 3; i++)
+		buf_clear(&outcomes[i].row);
+	rowmap_free(fresh);
 	return 0;
 }

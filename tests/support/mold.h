@@ -77,10 +77,14 @@ static inline const char *mold_check(struct json_mold *mold, const char *bytes,
 		else
 			wrong = mold_compare(mold, &tape);
 	}
-	if (wrong == NULL && mold->known &&
-		(json_mold_walk_any(mold, text, len, &any) != *fitted ||
-			(*fitted && any != end)))
-		wrong = "the walks disagree";
+	for (int taping = 0; wrong == NULL && mold->known && taping < 2;
+		taping++)
+		if (json_mold_walk_any(mold, text, len, &any, taping) !=
+				*fitted || (*fitted && any != end))
+			wrong = "the walks disagree";
+	if (wrong == NULL && mold->known && mold->misses == 0 &&
+		(!json_mold_measures(mold, text, len, &any) || any != end))
+		wrong = "it is measured otherwise";
 	json_tape_clear(&tape);
 	free(text);
 	return wrong;

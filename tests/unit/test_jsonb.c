@@ -54,6 +54,37 @@ static void times_come_back(void)
 	}
 }
 
+/* A time with Z, or with nothing, is read another way than one with +00, which
+ * means the same; whatever byte of it is another. */
+static void usual_times_mean_what_others_do(void)
+{
+	static const char *const times[] = { "2024-02-29 23:59:59",
+		"1999-11-30T00:00:00", "2000-02-28 19:09:10.987654",
+		"0001-01-31T12:34:56.000999" };
+	char text[32], other[36];
+	int64_t a, b;
+
+	for (size_t t = 0; t < sizeof(times) / sizeof(*times); t++)
+		for (size_t i = 0; i < 2 * strlen(times[t]) * 256; i++) {
+			const size_t len = strlen(times[t]);
+			const bool zone = i / 256 >= len, needed = zone && i % 2;
+			bool right;
+
+			if (i % 256 == 'Z')
+				continue; /* it would end there */
+			memcpy(text, times[t], len + 1);
+			text[i / 256 % len] = (char)(i % 256);
+			memcpy(other, text, len);
+			memcpy(other + len, "+00", 4);
+			text[len] = 'Z';
+			right = datetime_time(text, len + zone, needed, &a);
+			CU_ASSERT_EQUAL(right,
+				datetime_time(other, len + 3, needed, &b));
+			CU_ASSERT_TRUE(!right || a == b);
+		}
+	CU_ASSERT_FALSE(datetime_time(times[0], 19, true, &a));
+}
+
 static bool rename_raw(void *context, const struct sql_token *schema,
 	const struct sql_token *table, struct buf *out, bool *known,
 	struct err *err)
@@ -95,6 +126,7 @@ static void relations_are_renamed(void)
 CU_TestInfo jsonb_tests[] = {
 	{ "printed as jsonb", printed_as_jsonb },
 	{ "times come back", times_come_back },
+	{ "usual times mean what others do", usual_times_mean_what_others_do },
 	{ "relations are renamed", relations_are_renamed },
 	CU_TEST_INFO_NULL,
 };

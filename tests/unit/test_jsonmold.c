@@ -28,6 +28,11 @@ static const char *const records[] = {
 	"{\"k\":\"a\"}",
 	"{\"k\":\"a\",\"x\":2}",
 	"{\"k\":\"a\",\"y\":2}",
+	"{\"k\":\"a\",\"t\":\"five5\",\"n\":\"\"}",
+	"{\"k\":\"a\",\"t\":\"six666\",\"n\":\"x\"}",
+	"{\"k\":\"a\",\"t\":\"\u00e9\u00e9\u00e9\u00e9\u00e9\",\"n\":\"\"}",
+	"{\"k\":\"\",\"t\":\"a\\nb\",\"n\":\"\\u0041\"}",
+	"{\"k\":\"a\",\"t\":7,\"n\":null}",
 	"{\"k\":\"a\",\"v\":[1,{\"w\":5}]}",
 	"{\"k\":\"a\",\"v\":[{\"w\":6},1]}",
 	"{\"k\":\"a\",\"v\":[[\"w\",1],1]}",
@@ -40,7 +45,7 @@ static const char *const records[] = {
 
 static void make(struct pipeline *pipeline, const char *unknown)
 {
-	char text[1024];
+	char text[2048];
 	struct err err = { 0 };
 
 	(void)snprintf(text, sizeof(text),
@@ -52,7 +57,10 @@ static void make(struct pipeline *pipeline, const char *unknown)
 		"      - { name: w, type: json, from: /v/w }\n"
 		"      - { name: e, type: json, from: /v/1/w }\n"
 		"      - { name: v, type: json }\n"
-		"      - { name: p, type: boolean, present: true, from: /v }\n",
+		"      - { name: p, type: boolean, present: true, from: /v }\n"
+		"      - { name: t, type: text, max_length: 5 }\n"
+		"      - { name: n, type: text, empty_as_null: true }\n"
+		"      - { name: h, type: boolean, present: true, from: /n }\n",
 		unknown);
 	CU_ASSERT_TRUE_FATAL(pipeline_parse(text, strlen(text), "p.yaml",
 		pipeline, &err));
@@ -61,7 +69,7 @@ static void make(struct pipeline *pipeline, const char *unknown)
 /* All that comes of a record, as text. */
 static void map_one(struct rowmap *map, const char *record, struct buf *out)
 {
-	struct cell cells[8];
+	struct cell cells[12];
 	struct row_fault fault = { .code = "" };
 	struct err err = { 0 };
 	bool ok = true;
@@ -230,6 +238,39 @@ static void strings_end_where_they_end(void)
 	json_mold_clear(&mold);
 }
 
+/* What stands between of all lengths around the bytes that are looked at at
+ * once, before values of all kinds and lengths; and each byte of it counts. */
+static void what_stands_between_ends_where_it_ends(void)
+{
+	static const char *const values[] = { "\"\"", "1", "null", "-0.5",
+		"12345678901234567890", "\"\\n\"",
+		"\"value of some length, to reach beyond one look\"",
+		"123456789012345678901234567890123456789" };
+	struct json_mold mold = { .known = false };
+	char text[256];
+
+	for (int len = 1; len < 70; len++) {
+		(void)snprintf(text, sizeof(text), "{\"%0*d\":\"v\",\"z\":[]}",
+			len, 0);
+		learn(&mold, text);
+		for (size_t v = 0; v < sizeof(values) / sizeof(*values); v++) {
+			const int all = snprintf(text, sizeof(text),
+				"{\"%0*d\":%s,\"z\":[]}", len, 0, values[v]);
+
+			CU_ASSERT_TRUE(ask(&mold, text, (size_t)all));
+			CU_ASSERT_FALSE(ask(&mold, text, (size_t)all - 1));
+			mold.misses = 0;
+			text[len / 2 + 2] ^= 1;
+			CU_ASSERT_FALSE(ask(&mold, text, (size_t)all));
+			text[len / 2 + 2] ^= 1;
+			text[all - 4] ^= 1;
+			CU_ASSERT_FALSE(ask(&mold, text, (size_t)all));
+			mold.misses = 0;
+		}
+	}
+	json_mold_clear(&mold);
+}
+
 /* Some bytes of one record are changed, moved or taken out. */
 static void spoil(char *text, size_t *len, unsigned *dice)
 {
@@ -298,6 +339,8 @@ CU_TestInfo jsonmold_tests[] = {
 		bytes_between_make_the_form },
 	{ "line breaks in it are known", breaks_of_lines_are_known },
 	{ "strings end where they end", strings_end_where_they_end },
+	{ "what stands between ends where it ends",
+		what_stands_between_ends_where_it_ends },
 	{ "spoiled records fit only when right",
 		spoiled_records_fit_only_when_right },
 	{ "strangers are seldom learned", strangers_are_seldom_learned },
