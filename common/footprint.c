@@ -5,12 +5,24 @@
 #include "common/footprint.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* Less than a full message, more than what there are many of. */
+#define MAPPED_FROM (64 << 10)
+
+void footprint_limit(void)
+{
+	/* without a bound of ours the first large one that is freed raises
+	 * glibc's, and the next stay in its arenas */
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+	(void)mallopt(M_ARENA_MAX, 2);
+}
 
 /* One mapping, as /proc/self/smaps tells of it line by line. */
 struct area {

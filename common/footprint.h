@@ -10,4 +10,10 @@
  * Any thread, any time; where /proc does not tell, nothing is done. */
 size_t footprint_drop_code(void);
 
+/* What is large, such as the body of a full message, is mapped by itself from
+ * now on and goes back to the system when it is freed, whatever small things
+ * were made beside it meanwhile; small ones come of two arenas at most. To be
+ * called before any thread is made. */
+void footprint_limit(void);
+
 #endif

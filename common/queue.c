@@ -155,8 +155,11 @@ void *queue_pop(struct queue *queue, int timeout_ms)
 		item = queue->ring[queue->head].item;
 		queue->weight -= queue->ring[queue->head].weight;
 		queue->head = (queue->head + 1) % queue->max_items;
-		if (--queue->len == 0 && !queue->closed)
-			fd_lower(queue);
+		if (--queue->len == 0) {
+			queue->head = 0; /* the rest stays untouched memory */
+			if (!queue->closed)
+				fd_lower(queue);
+		}
 		(void)pthread_cond_broadcast(&queue->not_full);
 	}
 	(void)pthread_mutex_unlock(&queue->lock);

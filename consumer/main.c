@@ -1,5 +1,6 @@
 /* main.c - sluice-consumer: from the queues into PostgreSQL. Wires the
  * threads, watches the signals. */
+#include "common/footprint.h"
 #include "common/log.h"
 #include "common/options.h"
 #include "common/health.h"
@@ -11,7 +12,6 @@
 #include "consumer/intake.h"
 #include "consumer/loader.h"
 
-#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -49,14 +49,6 @@ static int fail(const struct err *err)
 }
 
 /* -- starting ----------------------------------------------------------- */
-
-/* Message bodies go back to the system when they are freed: glibc would learn
- * from the first large one to keep the next ones in its arenas. */
-static void set_memory(void)
-{
-	(void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	(void)mallopt(M_ARENA_MAX, 2);
-}
 
 /* Blocked before any thread starts: only the descriptor gets them. */
 static bool open_signals(int *fd, struct err *err)
@@ -296,7 +288,7 @@ int main(int argc, char **argv)
 	metrics_begin(METRIC_OF_CONSUMER);
 	metrics_set(METRIC_BUILD, 1, "sluice-consumer", SLUICE_VERSION);
 	log_setup(daemon.config.log_level, daemon.config.log_format);
-	set_memory();
+	footprint_limit();
 	code = serve(&daemon);
 	config_clear(&daemon.config);
 	return code;

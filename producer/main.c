@@ -230,6 +230,7 @@ static int serve(const struct options *options)
 	struct err err = { 0 }, later = { 0 };
 	bool ok;
 
+	footprint_limit();
 	(void)footprint_drop_code(); /* what the linker needed */
 	ok = take_signals(&d, &err);
 	if (ok) {

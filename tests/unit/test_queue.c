@@ -4,6 +4,7 @@
 #include <CUnit/CUnit.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 
 static bool readable(const struct queue *queue)
 {
@@ -27,6 +28,38 @@ static void bounds_hold(void)
 	CU_ASSERT_FALSE(queue_push(q, &b, 0, 0));
 	CU_ASSERT_EQUAL(queue_len(q), 2);
 	CU_ASSERT_EQUAL(queue_weight(q), 100);
+	queue_free(q);
+}
+
+static size_t own_memory(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	size_t kib = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(status);
+	while (fgets(line, sizeof(line), status) != NULL)
+		if (sscanf(line, "RssAnon: %zu kB", &kib) == 1)
+			break;
+	(void)fclose(status);
+	return kib << 10;
+}
+
+/* It takes memory for what waits in it, not for what ever passed. */
+static void passing_takes_no_memory(void)
+{
+	const size_t places = 1 << 19; /* 8 MiB of them */
+	struct err err = { 0 };
+	struct queue *q = queue_new(places, places, &err);
+	size_t before;
+	int a = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(q);
+	before = own_memory();
+	for (size_t i = 0; i < places; i++)
+		if (!queue_push(q, &a, 1, 0) || queue_pop(q, 0) != &a)
+			CU_FAIL_FATAL("an item did not pass");
+	CU_ASSERT_TRUE(own_memory() < before + places * 4);
 	queue_free(q);
 }
 
@@ -77,5 +110,6 @@ CU_TestInfo queue_tests[] = {
 	{ "bounds of items and weight hold", bounds_hold },
 	{ "the descriptor follows the contents", descriptor_follows_contents },
 	{ "order survives two threads", order_survives_threads },
+	{ "what passes takes no memory", passing_takes_no_memory },
 	CU_TEST_INFO_NULL,
 };
