@@ -133,6 +133,7 @@ def against_peers(out, taken):
         over(key, ours + "_per_s", best("per_s"), "1")
         over(key + "_two", ours + "_two_per_s", best("per_s_two"), "2")
     over("whole_path_over_python_insert", "path_per_s", "python-insert", "1")
+    over("whole_path_bare_over_python_insert", "path_bare_per_s", "python-insert", "1")
 
 
 # -- telling ------------------------------------------------------------------

@@ -3,7 +3,7 @@
 # (g) what it takes.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-path_steps=7
+path_steps=9
 
 # The bare program, as often as there are keys. Sets limit_cpu, the database's
 # seconds.
@@ -71,6 +71,15 @@ path_once() {
 	put database_rss_mib "$(database_mib)"
 }
 
+# What the start costs, until the first batch is full, weighs a fifth here.
+path_long() {
+	next_step "(d) the whole path, five times the records"
+	path_into path_long_per_s "long_$round" "$work/long.json" events $((records * 5))
+	path_end "long_$round"
+	next_step "(d) limit: five times the records"
+	limit_into limit_long_per_s "limitl_$round" events events "$work/long.json"
+}
+
 path_round() {
 	next_step "(d) limit without models"
 	limit_into limit_bare_per_s "bare_$round" bare events "$work/events.json"
@@ -83,6 +92,7 @@ path_round() {
 	limit_into "limit_per_s limit_dup100_per_s" "limit_$round" events events \
 		"$work/events.json"
 	put limit_database_cpu_s "$(calc "$limit_cpu * 1e6 / $records / 2")"
+	path_long
 	next_step "(d) the whole path, two consumers"
 	consumers=2 path_into path_two_per_s "two_$round" "$work/events.json"
 	path_end "two_$round"
