@@ -337,8 +337,8 @@ static bool add_newest_order(const struct fill *fill, struct buf *sql,
 }
 
 /* The claims are looked up only when they decide. A subselect sees what was
- * committed when the statement began, which is nearly always all it needs, at a
- * fifth of the function's price; a source that came since is the function's. */
+ * committed when the statement began, which is nearly always all it needs, and
+ * costs far less than the function, which knows of those that came since. */
 #define CLAIM_WINS(later, earlier, offset_wins)                           \
 	"case when excluded._source = t._source\n"                        \
 	"\t\tthen " offset_wins "\n"                                      \
