@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
+#define FILE_CACHE_KIB 256 /* what is in use; the system has the rest */
 #define SHOWN_SQL 200 /* bytes of a statement in an error */
 
 struct sqlite {
@@ -117,11 +118,21 @@ static bool connect_as(struct sqlite *db, int mode, struct err *err)
 	return true;
 }
 
+static bool set_cache(struct sqlite *db, int64_t cache_kib, struct err *err)
+{
+	char sql[64];
+
+	(void)snprintf(sql, sizeof(sql), "pragma cache_size = -%lld",
+		(long long)cache_kib);
+	return sqlite_run(db, sql, err);
+}
+
 static bool connect_file(struct sqlite *db, struct err *err)
 {
 	return connect_as(db, SQLITE_OPEN_READWRITE, err) &&
 		sqlite_run(db, "pragma journal_mode = wal", err) &&
 		sqlite_run(db, "pragma synchronous = full", err) &&
+		set_cache(db, FILE_CACHE_KIB, err) &&
 		sqlite_run(db, "pragma foreign_keys = on", err);
 }
 
@@ -173,15 +184,6 @@ static bool may_write(const char *file, struct err *err)
 	(void)err_errno(err, ERR_STOP, "%s cannot be written to", file);
 	err->exit_code = EXIT_IO;
 	return mark(err, SQLITE_CODE_READONLY);
-}
-
-static bool set_cache(struct sqlite *db, int64_t cache_kib, struct err *err)
-{
-	char sql[64];
-
-	(void)snprintf(sql, sizeof(sql), "pragma cache_size = -%lld",
-		(long long)cache_kib);
-	return sqlite_run(db, sql, err);
 }
 
 /* Before anything is written: even the journal's mode is kept in the file. */

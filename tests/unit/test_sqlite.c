@@ -198,6 +198,26 @@ static void read_only_folder_is_refused(void)
 	teardown();
 }
 
+/* A state file with thousands of rows must not fill a producer with pages. */
+static void few_pages_are_kept(void)
+{
+	struct err err = { 0 };
+	struct sqlite_stmt *stmt;
+	struct sqlite *db;
+	bool row = false;
+
+	setup();
+	db = open_or_die();
+	stmt = sqlite_prepared(db, "pragma cache_size", &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(stmt);
+	CU_ASSERT_TRUE(sqlite_step_row(stmt, &row, &err) && row);
+	CU_ASSERT_TRUE(sqlite_int(stmt, 0) < 0); /* in KiB */
+	CU_ASSERT_TRUE(sqlite_int(stmt, 0) >= -512);
+	sqlite_again(stmt);
+	sqlite_close_file(db);
+	teardown();
+}
+
 CU_TestInfo sqlite_tests[] = {
 	{ "values survive reopening", values_survive_reopening },
 	{ "the file is private", file_is_private },
@@ -206,5 +226,6 @@ CU_TestInfo sqlite_tests[] = {
 	{ "a file that is not SQLite is refused", other_files_are_refused },
 	{ "a folder is refused", a_folder_is_refused },
 	{ "a read-only folder is refused", read_only_folder_is_refused },
+	{ "few pages are kept in memory", few_pages_are_kept },
 	CU_TEST_INFO_NULL,
 };
