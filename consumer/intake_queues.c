@@ -195,6 +195,7 @@ bool intake_fit_prefetch(struct intake *intake, size_t weight,
 
 	intake->mean_bytes = mean;
 	if (intake->wide && mean > 8 * room) {
+		LOG(LOG_INFO, "prefetch_narrowed", LOG_I("mean_bytes", mean));
 		intake->wide_ms = clock_now_ms() + NARROW_MS;
 		intake->renew = true;
 	}

@@ -344,6 +344,15 @@ int64_t rig_queue_len(void)
 	return ready;
 }
 
+void rig_await_queue(bool empty)
+{
+	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
+
+	while ((rig_queue_len() == 0) != empty && clock_now_ms() < until)
+		(void)poll(NULL, 0, 10);
+	CU_ASSERT_EQUAL_FATAL(rig_queue_len() == 0, empty);
+}
+
 void rig_make_redelivered(size_t messages)
 {
 	struct broker *broker = open_broker();
@@ -374,6 +383,18 @@ void rig_renew_connection(void)
 	intake_go(rig.intake);
 }
 
+uint64_t rig_await_connection(uint64_t past)
+{
+	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
+	uint64_t now;
+
+	while (((now = intake_generation(rig.intake)) == 0 || now == past) &&
+		clock_now_ms() < until)
+		(void)poll(NULL, 0, 10);
+	CU_ASSERT_TRUE_FATAL(now != 0 && now != past);
+	return now;
+}
+
 void rig_await_deliveries(size_t count)
 {
 	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
@@ -388,6 +409,11 @@ void rig_await_deliveries(size_t count)
 void rig_set_prefetch(int prefetch)
 {
 	rig.config.prefetch = prefetch;
+}
+
+void rig_set_batch_bytes(int64_t bytes)
+{
+	rig.config.batch_bytes = bytes;
 }
 
 void rig_start_consumer(void)

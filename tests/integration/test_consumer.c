@@ -445,7 +445,6 @@ static struct db *hold_the_load(void)
 /* More than the prefetch are in our hands before any was acknowledged. */
 static void small_messages_are_taken_many_at_once(void)
 {
-	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
 	struct db *lock;
 
 	rig_make();
@@ -454,12 +453,52 @@ static void small_messages_are_taken_many_at_once(void)
 		rig_publish_json("items", "{\"id\":\"a\"}");
 	lock = hold_the_load();
 	rig_start_consumer();
-	while (rig_queue_len() > 0 && clock_now_ms() < until)
-		(void)poll(NULL, 0, 10);
-	CU_ASSERT_EQUAL(rig_queue_len(), 0);
+	rig_await_queue(true);
 	rig_check("select count(*) from meta.load", 0);
 	db_close(lock);
 	rig_await("select sum(messages + duplicates) from meta.load", 24);
+	check_sums();
+	check_all_acknowledged();
+	rig_drop();
+}
+
+/* 100 KB each: what was asked for many at once is then too much by far. */
+static void publish_large(int count)
+{
+	static char body[100 * 1000];
+
+	for (int i = 0; i < count; i++) {
+		const int head = snprintf(body, sizeof(body),
+			"{\"id\":\"large %d\"", i);
+
+		memset(body + head, ' ', sizeof(body) - (size_t)head);
+		memcpy(body + sizeof(body) - 2, "}", 2);
+		rig_publish_json("items", body);
+	}
+}
+
+/* The connection with the wide prefetch is left, and nothing with it. */
+static void large_messages_after_small_ones_are_taken_few_at_once(void)
+{
+	struct db *lock;
+	uint64_t wide;
+
+	rig_make();
+	rig_set_prefetch(4);
+	rig_set_batch_bytes(1 << 20);
+	for (int i = 0; i < 24; i++)
+		rig_publish_json("items", "{\"id\":\"a\"}");
+	lock = hold_the_load();
+	rig_start_consumer();
+	wide = rig_await_connection(0);
+	rig_await_queue(true);
+	publish_large(24);
+	(void)rig_await_connection(wide);
+	rig_await_queue(false); /* it gave back most of what it had */
+	rig_check("select count(*) from meta.load", 0);
+	db_close(lock);
+	rig_await(MASTER_ROWS, 1 + 24);
+	rig_await_queue(true);
 	check_sums();
 	check_all_acknowledged();
 	rig_drop();
@@ -698,6 +737,8 @@ CU_TestInfo consumer_tests[] = {
 		an_overlap_in_one_batch_is_set_aside },
 	{ "small messages are taken many at once",
 		small_messages_are_taken_many_at_once },
+	{ "large messages after small ones are taken few at once",
+		large_messages_after_small_ones_are_taken_few_at_once },
 	{ "a record the database refuses is found",
 		a_record_the_database_refuses_is_found },
 	{ "a killed backend is tried again", a_killed_backend_is_tried_again },
