@@ -44,6 +44,7 @@ bool acks_delivered(struct acks *acks, uint64_t tag, struct err *err)
 		acks->oldest = tag;
 	acks->newest = tag;
 	*at(acks, tag) = OPEN;
+	acks->open++;
 	return true;
 }
 
@@ -58,6 +59,7 @@ void acks_done(struct acks *acks, uint64_t tag)
 	if (!is_open(acks, tag))
 		return;
 	*at(acks, tag) = DONE;
+	acks->open--;
 	acks->ready++;
 }
 
@@ -66,6 +68,7 @@ bool acks_returned(struct acks *acks, uint64_t tag)
 	if (!is_open(acks, tag))
 		return false;
 	*at(acks, tag) = SENT;
+	acks->open--;
 	return true;
 }
 
@@ -102,11 +105,7 @@ bool acks_next(struct acks *acks, uint64_t *tag, bool *multiple)
 
 uint64_t acks_open(const struct acks *acks)
 {
-	uint64_t open = 0;
-
-	for (uint64_t i = 0; i < width(acks); i++)
-		open += *at(acks, acks->oldest + i) == OPEN;
-	return open;
+	return acks->open;
 }
 
 void acks_clear(struct acks *acks)

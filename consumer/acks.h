@@ -14,6 +14,7 @@ struct acks {
 	uint64_t oldest; /* not yet behind us; 0: nothing was delivered */
 	uint64_t newest;
 	uint64_t ready;  /* done, not sent */
+	uint64_t open;   /* neither */
 	uint8_t *state;  /* ring of cap (a power of two) */
 	size_t cap;
 };

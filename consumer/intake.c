@@ -10,6 +10,7 @@
 
 #define NOTES_MAX 4096
 #define HELD_BYTES_MAX ((size_t)32 << 20)
+#define EVENTS_AT_ONCE 64 /* that are there already */
 #define STEADY_MS 5000 /* a connection that lived so long is well */
 
 void parcel_free(struct parcel *parcel)
@@ -173,9 +174,25 @@ static int wait_for_room(struct intake *intake)
 	return 0;
 }
 
-static bool turn(struct intake *intake, struct err *err)
+/* What has arrived is taken together; what is full waits for its room. */
+static bool take_events(struct intake *intake, int timeout_ms, struct err *err)
 {
 	struct broker_event event = { 0 };
+
+	for (int i = 0; i < EVENTS_AT_ONCE; i++) {
+		if (!broker_wait(intake->broker, queue_fd(intake->notes),
+			    i == 0 ? timeout_ms : 0, &event, err) ||
+			!take_event(intake, &event, err))
+			return false;
+		if (event.kind == BROKER_NOTHING || intake->renew ||
+			intake->held_count > 0)
+			break;
+	}
+	return true;
+}
+
+static bool turn(struct intake *intake, struct err *err)
+{
 	int timeout_ms = heartbeat_ms(intake);
 
 	pulse_busy(intake->pulse, "acknowledgements");
@@ -194,9 +211,7 @@ static bool turn(struct intake *intake, struct err *err)
 		return err_set(err, ERR_RETRY,
 			"the database does not keep up: dropping the "
 			"connection, the broker keeps the messages");
-	return broker_wait(intake->broker, queue_fd(intake->notes), timeout_ms,
-		       &event, err) &&
-		take_event(intake, &event, err) &&
+	return take_events(intake, timeout_ms, err) &&
 		intake_look_for_missing(intake, err);
 }
 

@@ -11,6 +11,10 @@
 #define GUESSED_ROWS 500   /* of a message that was not read yet */
 #define PENDING_MAX 65536  /* messages of a batch */
 #define FLOW_MS 20         /* in a backlog the next one comes sooner */
+#define GATHER_MS 250      /* small messages that keep coming are awaited */
+#define GATHER_NAP_MS 10   /* ... while so many come in that time: */
+#define GATHER_MIN 64
+#define GATHER_BYTES 4096  /* of a small one, with what it takes in memory */
 
 /* -- the plan ------------------------------------------------------------- */
 
@@ -127,15 +131,11 @@ static bool has_enough(const struct loader *loader)
 		loader->pending_bytes >= batch + batch / 4;
 }
 
-/* Takes what is waiting, up to that; waits for the first, or until there is
- * something else to do. Where the intake had to stop for lack of room more is
- * coming than the queue can show. False: the queue is closed. */
-static bool fill_pending(struct loader *loader, struct err *err)
+/* Takes what is waiting, up to that; waits so long for the first. Where the
+ * intake had to stop for lack of room more is coming than the queue can show. */
+static bool take_waiting(struct loader *loader, int timeout_ms,
+	struct err *err)
 {
-	int timeout_ms = loader->pending_count == 0 ? idle_ms(loader) : 0;
-
-	if (timeout_ms != 0)
-		pulse_idle(loader->pulse);
 	while (!has_enough(loader)) {
 		struct parcel *parcel =
 			queue_pop(loader->deliveries, timeout_ms);
@@ -150,6 +150,54 @@ static bool fill_pending(struct loader *loader, struct err *err)
 		if (!add_pending(loader, parcel, err))
 			return false;
 	}
+	return true;
+}
+
+/* Half of what the broker hands out while messages are small: the other half
+ * comes during the load. */
+static size_t gather_most(const struct loader *loader)
+{
+	return (size_t)loader->config->prefetch * INTAKE_WIDER / 2;
+}
+
+/* Small messages, and many of them have just come. */
+static bool gathers(const struct loader *loader, size_t before)
+{
+	const size_t count = loader->pending_count;
+
+	return count >= before + GATHER_MIN && count < gather_most(loader) &&
+		!has_enough(loader) &&
+		loader->pending_bytes <= (int64_t)count * GATHER_BYTES;
+}
+
+/* What a load costs whatever it holds is most of it when it holds a few small
+ * messages, and the broker is the dearer the sooner it is asked for the next:
+ * while they stream in a load waits for more of them, asleep. */
+static bool gather(struct loader *loader, struct err *err)
+{
+	const int64_t until = clock_now_ms() + GATHER_MS;
+	size_t before = 0;
+
+	while (gathers(loader, before) && clock_now_ms() < until &&
+		fate_wait(loader->fate, GATHER_NAP_MS)) {
+		before = loader->pending_count;
+		if (!take_waiting(loader, 0, err))
+			return false;
+	}
+	return true;
+}
+
+/* Takes what one load is to hold; waits for the first, or until there is
+ * something else to do. False: the queue is closed. */
+static bool fill_pending(struct loader *loader, struct err *err)
+{
+	const int timeout_ms =
+		loader->pending_count == 0 ? idle_ms(loader) : 0;
+
+	if (timeout_ms != 0)
+		pulse_idle(loader->pulse);
+	if (!take_waiting(loader, timeout_ms, err) || !gather(loader, err))
+		return false;
 	(void)intake_room(loader->intake);
 	return !queue_closed(loader->deliveries);
 }

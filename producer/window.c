@@ -74,6 +74,8 @@ void window_add(struct window *window, struct window_lane *lane,
 	else
 		lane->first = item;
 	lane->last = item;
+	if (lane->unsent == 0)
+		lane->next = item;
 	lane->items++;
 	lane->unsent++;
 	lane->bytes += bytes;
@@ -81,12 +83,16 @@ void window_add(struct window *window, struct window_lane *lane,
 	window->bytes += bytes;
 }
 
-struct window_item *window_unsent(const struct window_lane *lane)
+struct window_item *window_unsent(struct window_lane *lane)
 {
-	struct window_item *item = lane->unsent > 0 ? lane->first : NULL;
+	struct window_item *item = lane->next != NULL ? lane->next :
+							lane->first;
 
+	if (lane->unsent == 0)
+		return NULL;
 	while (item != NULL && (item->confirmed || item->tag != 0))
 		item = item->next;
+	lane->next = item;
 	return item;
 }
 
@@ -115,6 +121,7 @@ static void wait_again(struct window_item *item)
 {
 	item->tag = 0;
 	item->returned = false;
+	item->lane->next = NULL;
 	item->lane->unsent++;
 }
 
@@ -192,6 +199,8 @@ struct window_item *window_drop(struct window *window,
 		window->flying--;
 	} else if (!item->confirmed)
 		lane->unsent--;
+	if (lane->next == item)
+		lane->next = NULL;
 	lane->first = item->next;
 	if (lane->first == NULL)
 		lane->last = NULL;

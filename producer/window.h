@@ -26,6 +26,7 @@ struct window_item {
 /* A zeroed lane is empty. */
 struct window_lane {
 	struct window_item *first, *last;
+	struct window_item *next; /* all before it are sent; NULL: unknown */
 	size_t items;  /* in the lane, confirmed ones behind the head too */
 	size_t bytes;
 	size_t unsent; /* of them waiting to be sent */
@@ -47,7 +48,7 @@ bool window_room(const struct window *window, const struct window_lane *lane);
 void window_add(struct window *window, struct window_lane *lane,
 	struct window_item *item, size_t bytes);
 /* The first that waits to be sent; NULL when none does. */
-struct window_item *window_unsent(const struct window_lane *lane);
+struct window_item *window_unsent(struct window_lane *lane);
 /* False while the oldest unconfirmed tag is too far behind the newest. */
 bool window_open(const struct window *window);
 /* item went out under tag; tags count up by one from 1. */
