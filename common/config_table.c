@@ -222,7 +222,7 @@ static const struct setting settings[] = {
 		.help = "bytes of a message, at most, unless one record is "
 			"larger" },
 	{ .name = "confirm_window", COUNT(1, 65535), AT(confirm_window),
-		.preset = "256",
+		.preset = "2048",
 		.help = "messages under way, not yet confirmed by the broker" },
 
 	{ .section = "Consumer",
