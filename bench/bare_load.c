@@ -26,6 +26,7 @@ struct bare {
 	const struct dataset *dataset;
 	struct models *models;
 	struct db *db;
+	int64_t loads; /* ours begin behind: no load of Sluice's comes that far */
 	struct buf batches[MAX_BATCHES];
 	size_t batch_count;
 	size_t batch_rows;
@@ -37,7 +38,7 @@ struct bare {
 static bool find_partition(struct bare *bare, struct err *err)
 {
 	struct db_result *result = NULL;
-	char name[128];
+	char name[512];
 	const char *values[] = { name };
 
 	(void)snprintf(name, sizeof(name), "%s.%s",
@@ -48,6 +49,13 @@ static bool find_partition(struct bare *bare, struct err *err)
 		return false;
 	(void)snprintf(bare->partition, sizeof(bare->partition), "%s",
 		db_value(result, 0, 0));
+	db_result_free(result);
+	result = NULL;
+	(void)snprintf(name, sizeof(name), "select 1000000"
+		" + coalesce(max(_load), 0) from %s", bare->partition);
+	if (!db_query(bare->db, name, 0, NULL, &result, err))
+		return false;
+	bare->loads = db_int(result, 0, 0);
 	db_result_free(result);
 	return db_exec(bare->db,
 		"insert into meta.source (drop_id, pipeline, dataset, kind,"
@@ -77,7 +85,7 @@ static bool encode_line(struct bare *bare, struct rowmap *map, char *line,
 	out = &bare->batches[bare->batch_count - 1];
 	extra[0] = 1;
 	extra[1] = offset;
-	extra[2] = (int64_t)bare->batch_count;
+	extra[2] = bare->loads + (int64_t)bare->batch_count;
 	if (rowmap_record(map, start, (size_t)(end - start) + 1, cells, &fault,
 		    err) != ROW_OK)
 		return err_set(err, ERR_STOP, "a bad record at %jd",
@@ -124,14 +132,15 @@ static bool load_batch(struct bare *bare, size_t at, const char *copy,
 	const char *values[] = { load_id, "{1}", "{1}" };
 	int64_t rows;
 
-	(void)snprintf(load_id, sizeof(load_id), "%zu", at + 1);
+	(void)snprintf(load_id, sizeof(load_id), "%jd",
+		(intmax_t)bare->loads + (intmax_t)at + 1);
 	return db_begin(bare->db, err) &&
 		db_copy_begin(bare->db, copy, err) &&
 		db_copy_put(bare->db, batch->data, batch->len, err) &&
 		db_copy_end(bare->db, &rows, err) &&
 		db_query(bare->db, upsert, 3, values, NULL, err) &&
-		models_refresh(bare->models, bare->db, (int64_t)at + 1, &delta,
-			1, NULL, err) &&
+		models_refresh(bare->models, bare->db,
+			bare->loads + (int64_t)at + 1, &delta, 1, NULL, err) &&
 		db_commit(bare->db, err);
 }
 
