@@ -1,5 +1,6 @@
 /* broker.c - the door to RabbitMQ: one connection, one channel, one owner. */
 #include "common/broker_private.h"
+#include "common/clock.h"
 
 #include <amqp.h>
 #include <amqp_framing.h>
@@ -18,6 +19,7 @@
 #define CLOSE_TIMEOUT_MS 1000
 #define CONSUME_TIMEOUT_MS 10000 /* a queue without a leader answers never */
 #define FRAME_MAX 131072
+#define CONSUMER_TAG 32
 /* a header frame holds these beside the headers: its own 8 bytes, class,
  * size, flags and the short strings */
 #define FRAME_RESERVE (32 + 8 * SHORT_TEXT)
@@ -268,12 +270,37 @@ struct broker *broker_open(const struct broker_options *options,
 
 /* -- closing ---------------------------------------------------------- */
 
+/* What comes before the answer is what the broker had handed out: read, it
+ * could be more than we have memory for, so each frame is forgotten at once. */
+static void await_goodbye(struct broker *broker)
+{
+	const int64_t until = clock_now_ms() + CLOSE_TIMEOUT_MS;
+	int status = AMQP_STATUS_OK;
+	amqp_frame_t frame;
+
+	while (status == AMQP_STATUS_OK) {
+		const int64_t left_ms = until - clock_now_ms();
+		struct timeval left = in_ms(left_ms > 0 ? (int)left_ms : 0);
+
+		status = amqp_simple_wait_frame_noblock(broker->amqp, &frame,
+			&left);
+		if (status == AMQP_STATUS_OK &&
+			frame.frame_type == AMQP_FRAME_METHOD &&
+			frame.payload.method.id ==
+				AMQP_CONNECTION_CLOSE_OK_METHOD)
+			break;
+		broker_release(broker);
+	}
+}
+
 static void say_goodbye(struct broker *broker)
 {
-	if (!set_rpc_timeout(broker, CLOSE_TIMEOUT_MS))
-		return;
+	amqp_connection_close_t close = { .reply_code = AMQP_REPLY_SUCCESS };
+
 	watch_enter(&broker->watch, CLOSE_TIMEOUT_MS);
-	(void)amqp_connection_close(broker->amqp, AMQP_REPLY_SUCCESS);
+	if (amqp_send_method(broker->amqp, 0, AMQP_CONNECTION_CLOSE_METHOD,
+		    &close) == AMQP_STATUS_OK)
+		await_goodbye(broker);
 	watch_leave(&broker->watch);
 }
 
@@ -453,14 +480,18 @@ static bool add_consumer(struct broker *broker, const char *queue,
 	return true;
 }
 
+static void make_consumer_tag(size_t number, char tag[CONSUMER_TAG])
+{
+	(void)snprintf(tag, CONSUMER_TAG, "sluice-%zu", number);
+}
+
 static amqp_rpc_reply_t send_consume(struct broker *broker, const char *queue,
 	int prefetch)
 {
 	amqp_rpc_reply_t reply;
-	char tag[32];
+	char tag[CONSUMER_TAG];
 
-	(void)snprintf(tag, sizeof(tag), "sluice-%zu",
-		broker->consumer_count - 1);
+	make_consumer_tag(broker->consumer_count - 1, tag);
 	if (!set_rpc_timeout(broker, CONSUME_TIMEOUT_MS))
 		return (amqp_rpc_reply_t){ 0 };
 	watch_enter(&broker->watch, 2 * CONSUME_TIMEOUT_MS);
@@ -496,6 +527,31 @@ bool broker_consume(struct broker *broker, const char *queue, int prefetch,
 		(void)snprintf(err->code, sizeof(err->code), "404");
 	}
 	return false;
+}
+
+/* Its number stays: what it was given before is still to come. No answer is
+ * asked for: waiting for one would read all that is under way. */
+bool broker_cancel(struct broker *broker, const char *queue, struct err *err)
+{
+	size_t number = broker->consumer_count;
+	char tag[CONSUMER_TAG];
+	amqp_basic_cancel_t cancel = { .nowait = 1 };
+	int status;
+
+	while (number > 0 && strcmp(broker->consumers[number - 1], queue) != 0)
+		number--;
+	if (number == 0)
+		return true;
+	make_consumer_tag(number - 1, tag);
+	cancel.consumer_tag = amqp_cstring_bytes(tag);
+	if (!broker_ackable(broker, err))
+		return err_wrap(err, "cancel a consumer");
+	watch_enter(&broker->watch, broker_patience_ms(broker));
+	status = amqp_send_method(broker->amqp, CHANNEL,
+		AMQP_BASIC_CANCEL_METHOD, &cancel);
+	watch_leave(&broker->watch);
+	return status == AMQP_STATUS_OK ||
+		broker_lost(broker, status, "cancel a consumer", err);
 }
 
 bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,

@@ -60,6 +60,10 @@ bool broker_blocks(struct broker *broker, bool *blocks, struct err *err)
  * fresh consumer tag. A queue that is missing: ERR_RETRY. */
 bool broker_consume(struct broker *broker, const char *queue, int prefetch,
 	struct err *err) MUST_CHECK;
+/* basic.cancel of the latest consumer of that queue (none: nothing is done).
+ * What it was given stays with us, to be acknowledged; some more may be under way. */
+bool broker_cancel(struct broker *broker, const char *queue, struct err *err)
+	MUST_CHECK;
 bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,
 	struct err *err) MUST_CHECK;
 /* basic.nack with requeue. */

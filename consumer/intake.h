@@ -16,7 +16,7 @@
 
 struct intake;
 
-/* So many times the prefetch is asked for while messages are small. */
+/* So many times the prefetch is asked for at most, while messages are small. */
 #define INTAKE_WIDER 16
 
 /* What comes out of the queue; the receiver frees it and the delivery. */
@@ -34,6 +34,9 @@ struct intake *intake_start(const struct config *config,
 	struct err *err);
 /* Sends the acknowledgements it was given, closes, ends the thread. */
 void intake_stop(struct intake *intake);
+
+/* How many times its prefetch a queue hands out now; 1: they are not small. */
+int intake_times(const struct intake *intake);
 
 /* The connection's generation; 0: there is none. */
 uint64_t intake_generation(const struct intake *intake);

@@ -119,13 +119,21 @@ bool intake_set_queues(struct intake *intake, const struct pipeline_set *set,
 
 /* -- notes: in the thread ----------------------------------------------- */
 
+static bool same_queues(const struct intake *intake, const struct note *note)
+{
+	bool same = note->count == intake->queue_count;
+
+	for (size_t i = 0; same && i < note->count; i++)
+		same = note->queues[i].prefetch ==
+				intake->queues[i].prefetch &&
+			strcmp(note->queues[i].name,
+				intake->queues[i].name) == 0;
+	return same;
+}
+
 static void take_queues(struct intake *intake, struct note *note)
 {
-	const size_t bytes = note->count * sizeof(*note->queues);
-	const bool same = note->count == intake->queue_count &&
-		memcmp(note->queues, intake->queues, bytes) == 0;
-
-	if (same)
+	if (same_queues(intake, note))
 		return;
 	free(intake->queues);
 	intake->queues = note->queues;

@@ -43,6 +43,7 @@ struct source_queue {
 	char name[QUEUE_NAME];
 	int prefetch;
 	bool missing;
+	bool wide; /* a second consumer asks for more */
 	int64_t skip_until_ms; /* it did not answer; 0: it is served */
 	int skips;             /* how often, one after the other */
 };
@@ -55,6 +56,7 @@ struct intake {
 	pthread_t thread;
 	_Atomic uint64_t generation;
 	_Atomic bool starved; /* somebody waits for room in out */
+	_Atomic int times;    /* the prefetch is so many times as wide */
 
 	/* the thread's own */
 	struct pulse *pulse;
@@ -76,8 +78,7 @@ struct intake {
 	int64_t connected_ms; /* the latest time; 0: never */
 	int64_t look_ms; /* when to look for missing queues again */
 	int64_t mean_bytes; /* of the latest deliveries */
-	bool wide;          /* this connection has a wider prefetch */
-	int64_t wide_ms;    /* not before */
+	int64_t wide_ms;    /* no wider prefetch before */
 };
 
 /* intake.c: another connection as the consumer. */
@@ -98,8 +99,8 @@ struct source_queue *intake_list_queues(const struct config *config,
 	const struct pipeline_set *set, size_t *count, struct err *err);
 /* Consumes those that are there; says so when some are not. */
 bool intake_subscribe(struct intake *intake, struct err *err) MUST_CHECK;
-/* After each delivery: asks for more at once while they are small, and sets
- * renew when they are so no more. */
+/* After each delivery: asks for more at once while they are small, and for no
+ * more than that when they are so no more. */
 bool intake_fit_prefetch(struct intake *intake, size_t weight,
 	struct err *err) MUST_CHECK;
 /* From time to time: sets renew when one is back. */

@@ -5,43 +5,29 @@
 #include "common/health.h"
 #include "consumer/work.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SKIP_MS 2000 /* a queue that does not answer is left out, at first */
 #define SKIP_MAX_MS (2 * 60 * 1000)
 #define DEAD_PREFETCH 32 /* what is in there may wait for long in our hands */
-#define MIN_PREFETCH 64
-#define SMALL_RECORD 256 /* bytes: what few records make of a message */
+#define MIN_PREFETCH 8
+#define WIDEN_FROM 4 /* times the prefetch; for less it is not worth it */
 #define NARROW_MS (60 * 1000) /* so long after they were not small after all */
 
-/* Bytes of a full message; a setting of the dataset's own counts. */
-static int64_t full_message(const struct config *config,
-	const struct dataset *dataset)
-{
-	const int64_t bytes = dataset->chunk_bytes != 0 ? dataset->chunk_bytes :
-		config->chunk_bytes;
-	const int64_t records = dataset->chunk_records != 0 ?
-		dataset->chunk_records : config->chunk_records;
-
-	return records * SMALL_RECORD < bytes ? records * SMALL_RECORD : bytes;
-}
-
 /* Full messages of two batches, one that is loaded and one that is read: what
- * is handed out beyond that only stands before those of other datasets. */
+ * is handed out beyond that only stands before those of other datasets, and
+ * the broker does not count it to the queue's bound. */
 static int prefetch_of(const struct config *config,
 	const struct pipeline *pipeline)
 {
-	int64_t largest = 1;
+	int64_t largest = config->chunk_bytes;
 	int64_t enough;
 
-	for (size_t i = 0; i < pipeline->dataset_count; i++) {
-		const struct dataset *dataset = &pipeline->datasets[i];
-		const int64_t bytes = full_message(config, dataset);
-
-		if (dataset->from == NULL && bytes > largest)
-			largest = bytes;
-	}
+	for (size_t i = 0; i < pipeline->dataset_count; i++)
+		if (pipeline->datasets[i].chunk_bytes > largest)
+			largest = pipeline->datasets[i].chunk_bytes;
 	enough = config->batch_bytes * 2 / largest;
 	if (enough < MIN_PREFETCH)
 		enough = MIN_PREFETCH;
@@ -143,6 +129,7 @@ static bool consume_all(struct intake *intake, bool doubtful, struct err *err)
 		if (queue->missing || is_left_out(queue) ||
 			(queue->skips > 0) != doubtful)
 			continue;
+		queue->wide = false;
 		if (!broker_consume(intake->broker, queue->name,
 			    queue->prefetch, err))
 			return skip(queue, err);
@@ -152,58 +139,101 @@ static bool consume_all(struct intake *intake, bool doubtful, struct err *err)
 
 /* -- small messages ----------------------------------------------------- */
 
-/* A load is the dearer a message the fewer messages it has, and it has no more
- * than the broker hands out. Where that is what ends it, and messages are so
- * small that many take no more memory than we have for a batch, a second
- * consumer of each queue asks for more: what the first was given stays. */
-static bool widen(struct intake *intake, struct err *err)
+static bool is_for_many(const struct source_queue *queue)
 {
-	intake->wide = true;
+	return !queue->missing && !is_left_out(queue) &&
+		!work_queue_is_dead(queue->name);
+}
+
+/* The smallest and the largest prefetch of the queues that may be widened. */
+static void prefetches(const struct intake *intake, int *least, int *most)
+{
+	*least = INT_MAX;
+	*most = 1;
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		const int prefetch = intake->queues[i].prefetch;
+
+		if (work_queue_is_dead(intake->queues[i].name))
+			continue;
+		*least = prefetch < *least ? prefetch : *least;
+		*most = prefetch > *most ? prefetch : *most;
+	}
+}
+
+/* A load is the dearer a message the fewer messages it has, and it has no more
+ * than the broker hands out. Where that is what ends it, and so many more of
+ * them take no more memory than half a batch, a second consumer of each queue
+ * asks for them: what the first was given stays. */
+static bool widen(struct intake *intake, int times, struct err *err)
+{
+	LOG(LOG_DEBUG, "prefetch_widened", LOG_I("times", times),
+		LOG_I("mean_bytes", intake->mean_bytes));
+	atomic_store(&intake->times, times);
 	for (size_t i = 0; i < intake->queue_count; i++) {
 		struct source_queue *queue = &intake->queues[i];
-		const int more = queue->prefetch * (INTAKE_WIDER - 1);
+		const int more = queue->prefetch * (times - 1);
 
-		if (queue->missing || is_left_out(queue) ||
-			work_queue_is_dead(queue->name))
+		if (!is_for_many(queue))
 			continue;
 		if (!broker_consume(intake->broker, queue->name,
 			    more < UINT16_MAX ? more : UINT16_MAX, err))
 			return skip(queue, err);
+		queue->wide = true;
 	}
 	return true;
 }
 
-/* The smallest prefetch of a queue that may be widened. */
-static int least_prefetch(const struct intake *intake)
+/* What was given stays here; nothing is given back, for it would stand in the
+ * queue above its bound. */
+static bool narrow(struct intake *intake, struct err *err)
 {
-	int least = (int)intake->config->prefetch;
+	LOG(LOG_INFO, "prefetch_narrowed",
+		LOG_I("mean_bytes", intake->mean_bytes));
+	intake->wide_ms = clock_now_ms() + NARROW_MS;
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		struct source_queue *queue = &intake->queues[i];
 
-	for (size_t i = 0; i < intake->queue_count; i++)
-		if (intake->queues[i].prefetch < least &&
-			!work_queue_is_dead(intake->queues[i].name))
-			least = intake->queues[i].prefetch;
-	return least;
+		if (queue->wide &&
+			!broker_cancel(intake->broker, queue->name, err))
+			return false;
+		queue->wide = false;
+	}
+	atomic_store(&intake->times, 1);
+	return true;
+}
+
+/* They have grown: so many of that size would be more than two batches, or
+ * have filled the queue already, and what follows is not seen. */
+static bool are_too_large(const struct intake *intake, int times, int most)
+{
+	return intake->held_count > 0 || intake->mean_bytes * most * times >
+		intake->config->batch_bytes * 2;
 }
 
 bool intake_fit_prefetch(struct intake *intake, size_t weight,
 	struct err *err)
 {
-	const int64_t all = intake->config->prefetch * INTAKE_WIDER;
-	const int64_t room = intake->config->batch_bytes / 2 / all;
-	const int64_t mean = intake->mean_bytes +
-		((int64_t)weight - intake->mean_bytes) / 16;
+	const int now = intake_times(intake);
+	int least, most;
+	int64_t fit;
 
-	intake->mean_bytes = mean;
-	if (intake->wide && mean > 8 * room) {
-		LOG(LOG_INFO, "prefetch_narrowed", LOG_I("mean_bytes", mean));
-		intake->wide_ms = clock_now_ms() + NARROW_MS;
-		intake->renew = true;
-	}
-	if (intake->wide || mean > 2 * room ||
-		acks_open(&intake->acks) < (uint64_t)least_prefetch(intake) ||
+	intake->mean_bytes += ((int64_t)weight - intake->mean_bytes) / 16;
+	prefetches(intake, &least, &most);
+	if (now > 1)
+		return !are_too_large(intake, now, most) ||
+			narrow(intake, err);
+	if (acks_open(&intake->acks) < (uint64_t)least ||
 		clock_now_ms() < intake->wide_ms)
 		return true;
-	return widen(intake, err);
+	fit = intake->config->batch_bytes / 2 / (intake->mean_bytes * most + 1);
+	return fit < WIDEN_FROM ||
+		widen(intake, fit < INTAKE_WIDER ? (int)fit : INTAKE_WIDER,
+			err);
+}
+
+int intake_times(const struct intake *intake)
+{
+	return atomic_load(&intake->times);
 }
 
 /* -- a connection -------------------------------------------------------- */
@@ -212,7 +242,7 @@ bool intake_subscribe(struct intake *intake, struct err *err)
 {
 	size_t missing;
 
-	intake->wide = false;
+	atomic_store(&intake->times, 1);
 	if (!inspect_queues(intake, intake->broker, &missing, err))
 		return false;
 	if (missing > 0)

@@ -14,7 +14,6 @@
 #define GATHER_MS 250      /* small messages that keep coming are awaited */
 #define GATHER_NAP_MS 10   /* ... while so many come in that time: */
 #define GATHER_MIN 64
-#define GATHER_BYTES 4096  /* of a small one, with what it takes in memory */
 
 /* -- the plan ------------------------------------------------------------- */
 
@@ -153,21 +152,16 @@ static bool take_waiting(struct loader *loader, int timeout_ms,
 	return true;
 }
 
-/* Half of what the broker hands out while messages are small: the other half
- * comes during the load. */
-static size_t gather_most(const struct loader *loader)
-{
-	return (size_t)loader->config->prefetch * INTAKE_WIDER / 2;
-}
-
-/* Small messages, and many of them have just come. */
+/* Small messages, and many of them have just come: up to half of what the
+ * broker hands out, the other half comes during the load. */
 static bool gathers(const struct loader *loader, size_t before)
 {
+	const int times = intake_times(loader->intake);
+	const size_t most = (size_t)(loader->config->prefetch * times / 2);
 	const size_t count = loader->pending_count;
 
-	return count >= before + GATHER_MIN && count < gather_most(loader) &&
-		!has_enough(loader) &&
-		loader->pending_bytes <= (int64_t)count * GATHER_BYTES;
+	return times > 1 && count >= before + GATHER_MIN && count < most &&
+		!has_enough(loader);
 }
 
 /* What a load costs whatever it holds is most of it when it holds a few small

@@ -344,13 +344,13 @@ int64_t rig_queue_len(void)
 	return ready;
 }
 
-void rig_await_queue(bool empty)
+void rig_await_queue_len(int64_t messages)
 {
 	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
 
-	while ((rig_queue_len() == 0) != empty && clock_now_ms() < until)
+	while (rig_queue_len() != messages && clock_now_ms() < until)
 		(void)poll(NULL, 0, 10);
-	CU_ASSERT_EQUAL_FATAL(rig_queue_len() == 0, empty);
+	CU_ASSERT_EQUAL_FATAL(rig_queue_len(), messages);
 }
 
 void rig_make_redelivered(size_t messages)
@@ -393,6 +393,15 @@ uint64_t rig_await_connection(uint64_t past)
 		(void)poll(NULL, 0, 10);
 	CU_ASSERT_TRUE_FATAL(now != 0 && now != past);
 	return now;
+}
+
+void rig_await_times(int times)
+{
+	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
+
+	while (intake_times(rig.intake) != times && clock_now_ms() < until)
+		(void)poll(NULL, 0, 10);
+	CU_ASSERT_EQUAL_FATAL(intake_times(rig.intake), times);
 }
 
 void rig_await_deliveries(size_t count)

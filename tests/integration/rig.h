@@ -56,14 +56,16 @@ void rig_publish_manifest(const struct uuid *drop, size_t records,
 /* Messages ready in the queue sluice.shop: all of them, once the consumer is
  * stopped. */
 int64_t rig_queue_len(void);
-/* Waits until none is, or some are. */
-void rig_await_queue(bool empty);
+/* Waits until so many are. */
+void rig_await_queue_len(int64_t messages);
 /* Delivers all that is in the queue to nobody: it is redelivered then. */
 void rig_make_redelivered(size_t messages);
 /* The consumer's AMQP connection ends with all it holds, and a new one comes. */
 void rig_renew_connection(void);
 /* Waits for another connection than `past`, the last there was; returns it. */
 uint64_t rig_await_connection(uint64_t past);
+/* Waits until the queue hands out so many times its prefetch. */
+void rig_await_times(int times);
 /* Waits until so many deliveries wait for the loader. */
 void rig_await_deliveries(size_t count);
 

@@ -323,6 +323,110 @@ static void unacknowledged_returns_with_the_connection(void)
 	broker_close(broker);
 }
 
+/* Waits until so many are ready in it. */
+static void await_queue_len(const char *queue, uint32_t want)
+{
+	struct broker *broker = open_broker();
+	struct err err = { 0 };
+	const int64_t until = clock_now_ms() + PATIENCE_MS;
+	uint32_t ready, consumers;
+	bool found;
+
+	do {
+		must(broker_inspect(broker, queue, &found, &ready, &consumers,
+			     &err),
+			&err);
+	} while (ready != want && clock_now_ms() < until &&
+		poll(NULL, 0, 10) == 0);
+	CU_ASSERT_EQUAL(ready, want);
+	broker_close(broker);
+}
+
+static void a_cancelled_consumer_keeps_what_it_has(void)
+{
+	const struct message more = message_to("fewer", "{}\n");
+	struct broker *broker = open_broker();
+	struct broker_event event;
+	struct delivery *got;
+	struct err err = { 0 };
+	uint64_t tag;
+
+	make_queue("fewer", 0);
+	must(broker_consume(broker, "fewer", 1, &err), &err);
+	must(broker_consume(broker, "fewer", 9, &err), &err);
+	for (int i = 0; i < 3; i++)
+		publish_text("fewer", "{}\n");
+	await_queue_len("fewer", 0);
+	must(broker_confirm_mode(broker, &err), &err);
+	must(broker_cancel(broker, "fewer", &err), &err);
+	for (int i = 0; i < 2; i++) /* on this channel: behind the cancel */
+		must(broker_publish(broker, &more, &tag, &err), &err);
+	await_queue_len("fewer", 2);
+	must(broker_ack(broker, 3, true, &err), &err);
+	await_queue_len("fewer", 1); /* the first consumer has its next */
+	for (tag = 1; tag <= 4;) {
+		event = next_event(broker);
+		if (event.kind != BROKER_DELIVERED)
+			continue; /* a confirm */
+		got = event.delivery;
+		CU_ASSERT_EQUAL(got->tag, tag++);
+		CU_ASSERT_FALSE(got->redelivered);
+		delivery_free(got);
+	}
+	broker_close(broker);
+	await_queue_len("fewer", 2);
+}
+
+/* /proc: "5" makes the peak what is resident now. */
+static void forget_peak(void)
+{
+	FILE *file = fopen("/proc/self/clear_refs", "w");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_TRUE_FATAL(fputs("5", file) >= 0);
+	CU_ASSERT_EQUAL_FATAL(fclose(file), 0);
+}
+
+static long peak_kib(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	while (kib == 0 && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			kib = strtol(line + 6, NULL, 10);
+	(void)fclose(file);
+	return kib;
+}
+
+/* The goodbye's answer comes behind all that was handed out. */
+static void a_goodbye_reads_nothing_into_memory(void)
+{
+	const size_t len = (size_t)2 << 20;
+	struct broker *broker = open_broker();
+	char *body = calloc(1, len + 1);
+	struct err err = { 0 };
+	struct message message;
+	long before;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+	memset(body, ' ', len);
+	make_queue("much", 0);
+	message = message_to("much", body);
+	must(broker_consume(broker, "much", 100, &err), &err);
+	for (int i = 0; i < 24; i++)
+		publish(&message);
+	await_queue_len("much", 0);
+	forget_peak();
+	before = peak_kib();
+	broker_close(broker);
+	CU_ASSERT_TRUE(peak_kib() - before < 8 << 10);
+	await_queue_len("much", 24);
+	free(body);
+}
+
 static void large_bodies_come_in_many_frames(void)
 {
 	const size_t len = 300000;
@@ -941,6 +1045,10 @@ CU_TestInfo broker_tests[] = {
 	{ "a requeued message says so", a_requeued_message_says_so },
 	{ "unacknowledged returns with the connection",
 		unacknowledged_returns_with_the_connection },
+	{ "a cancelled consumer keeps what it has",
+		a_cancelled_consumer_keeps_what_it_has },
+	{ "a goodbye reads nothing into memory",
+		a_goodbye_reads_nothing_into_memory },
 	{ "large bodies come in many frames",
 		large_bodies_come_in_many_frames },
 	{ "too large bodies are cut and marked",
