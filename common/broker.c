@@ -529,6 +529,39 @@ bool broker_consume(struct broker *broker, const char *queue, int prefetch,
 	return false;
 }
 
+static int send_more(struct broker *broker, const char *queue, int prefetch)
+{
+	amqp_basic_qos_t qos = { .prefetch_count = (uint16_t)prefetch };
+	amqp_basic_consume_t consume = { .nowait = 1,
+		.queue = amqp_cstring_bytes(queue) };
+	char tag[CONSUMER_TAG];
+	int status;
+
+	make_consumer_tag(broker->consumer_count - 1, tag);
+	consume.consumer_tag = amqp_cstring_bytes(tag);
+	status = amqp_send_method(broker->amqp, CHANNEL,
+		AMQP_BASIC_QOS_METHOD, &qos);
+	return status != AMQP_STATUS_OK ? status :
+		amqp_send_method(broker->amqp, CHANNEL,
+			AMQP_BASIC_CONSUME_METHOD, &consume);
+}
+
+bool broker_consume_more(struct broker *broker, const char *queue,
+	int prefetch, struct err *err)
+{
+	int status;
+
+	if (!add_consumer(broker, queue, err))
+		return false;
+	if (!broker_ackable(broker, err))
+		return err_wrap(err, "consume queue '%s'", queue);
+	watch_enter(&broker->watch, broker_patience_ms(broker));
+	status = send_more(broker, queue, prefetch);
+	watch_leave(&broker->watch);
+	return status == AMQP_STATUS_OK ||
+		broker_lost(broker, status, "consume", err);
+}
+
 /* Its number stays: what it was given before is still to come. No answer is
  * asked for: waiting for one would read all that is under way. */
 bool broker_cancel(struct broker *broker, const char *queue, struct err *err)

@@ -60,6 +60,11 @@ bool broker_blocks(struct broker *broker, bool *blocks, struct err *err)
  * fresh consumer tag. A queue that is missing: ERR_RETRY. */
 bool broker_consume(struct broker *broker, const char *queue, int prefetch,
 	struct err *err) MUST_CHECK;
+/* The same on a queue that is consumed already, but no answer is waited for:
+ * the library would keep in memory all deliveries that come before it. A
+ * refusal ends the connection (broker_wait says so). */
+bool broker_consume_more(struct broker *broker, const char *queue,
+	int prefetch, struct err *err) MUST_CHECK;
 /* basic.cancel of the latest consumer of that queue (none: nothing is done).
  * What it was given stays with us, to be acknowledged; some more may be under way. */
 bool broker_cancel(struct broker *broker, const char *queue, struct err *err)

@@ -447,6 +447,8 @@ static bool on_method(struct broker *broker, const amqp_method_t *method,
 		return true;
 	case AMQP_BASIC_DELIVER_METHOD:
 		return on_deliver(broker, decoded, err);
+	case AMQP_BASIC_QOS_OK_METHOD: /* of broker_consume_more */
+		return true;
 	case AMQP_BASIC_CANCEL_METHOD:
 		return on_cancel(broker, cancel->consumer_tag, err);
 	case AMQP_CONNECTION_BLOCKED_METHOD:

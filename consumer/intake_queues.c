@@ -175,9 +175,9 @@ static bool widen(struct intake *intake, int times, struct err *err)
 
 		if (!is_for_many(queue))
 			continue;
-		if (!broker_consume(intake->broker, queue->name,
+		if (!broker_consume_more(intake->broker, queue->name,
 			    more < UINT16_MAX ? more : UINT16_MAX, err))
-			return skip(queue, err);
+			return false;
 		queue->wide = true;
 	}
 	return true;

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WINDOW_BYTES ((size_t)8 << 20)
+#define WINDOW_BYTES ((size_t)6 << 20)
 #define LAST_CONFIRMS_MS 2000
 #define WAIT_MAX_MS 5000
 #define OVERDUE_MS 20

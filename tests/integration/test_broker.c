@@ -353,7 +353,7 @@ static void a_cancelled_consumer_keeps_what_it_has(void)
 
 	make_queue("fewer", 0);
 	must(broker_consume(broker, "fewer", 1, &err), &err);
-	must(broker_consume(broker, "fewer", 9, &err), &err);
+	must(broker_consume_more(broker, "fewer", 9, &err), &err);
 	for (int i = 0; i < 3; i++)
 		publish_text("fewer", "{}\n");
 	await_queue_len("fewer", 0);
