@@ -236,7 +236,8 @@ static const struct setting settings[] = {
 	{ .name = "prefetch", COUNT(1, 65535), AT(prefetch), .preset = "500",
 		.help = "messages the broker hands out ahead, for each queue; "
 			"fewer where full ones would be more than two "
-			"batches, 16 times as many while they are small" },
+			"batches, up to 16 times as many while they are "
+			"small" },
 	{ .name = "max_message_bytes", BYTES(KIB, 96 * MIB),
 		AT(max_message_bytes), .preset = "16 MiB",
 		.help = "larger messages of other programs are rejects" },
