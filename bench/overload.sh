@@ -14,8 +14,8 @@
 # shares its queue with the large one, one has a queue of its own; each gets a
 # file in turn, until the large one is loaded. Their latency is from the rename
 # to the clock of the transaction that completes them. Takes about 1.2 KB of
-# disk a record. Ends with 1 unless every record is there once, the queue and the
-# memory of both daemons stayed within their bounds and no alarm was raised.
+# disk a record. Ends with 1 unless every record is there once, queue and memory
+# of both daemons stayed within their bounds and no alarm was raised.
 . "$(dirname "$0")/lib.sh"
 
 records=10000000 files=20 small=10000 every=0.25
@@ -125,7 +125,8 @@ watch_overload() {
 	local done_now=0 begun=$SECONDS
 	while [ "$done_now" -lt "$records" ]; do
 		sleep 1
-		kill -0 "${daemons[0]}" && kill -0 "${daemons[1]}"
+		kill -0 "${daemons[0]}"
+		kill -0 "${daemons[1]}"
 		sample >>"$work/samples"
 		done_now=$(loaded)
 		progress "$done_now of $records records, $((SECONDS - begun)) s"

@@ -282,6 +282,8 @@ static void await_goodbye(struct broker *broker)
 		const int64_t left_ms = until - clock_now_ms();
 		struct timeval left = in_ms(left_ms > 0 ? (int)left_ms : 0);
 
+		if (left_ms <= 0)
+			break; /* it looks at the clock when nothing comes */
 		status = amqp_simple_wait_frame_noblock(broker->amqp, &frame,
 			&left);
 		if (status == AMQP_STATUS_OK &&

@@ -66,7 +66,8 @@ bool broker_consume(struct broker *broker, const char *queue, int prefetch,
 bool broker_consume_more(struct broker *broker, const char *queue,
 	int prefetch, struct err *err) MUST_CHECK;
 /* basic.cancel of the latest consumer of that queue (none: nothing is done).
- * What it was given stays with us, to be acknowledged; some more may be under way. */
+ * What it was given stays with us, to be acknowledged, and some more may be
+ * under way; a few of those the broker may take back itself. */
 bool broker_cancel(struct broker *broker, const char *queue, struct err *err)
 	MUST_CHECK;
 bool broker_ack(struct broker *broker, uint64_t tag, bool multiple,

@@ -269,6 +269,7 @@ static bool serve(struct intake *intake, struct err *err)
 	intake_take_notes(intake); /* the last acknowledgements, at the end */
 	ok = ok && intake_send_acks(intake, err);
 	atomic_store(&intake->generation, 0);
+	atomic_store(&intake->wide, 0);
 	metrics_set(METRIC_BROKER_CONNECTED, 0, NULL, NULL);
 	metrics_set(METRIC_IN_HAND, 0, NULL, NULL);
 	broker_close(intake->broker);

@@ -35,8 +35,9 @@ struct intake *intake_start(const struct config *config,
 /* Sends the acknowledgements it was given, closes, ends the thread. */
 void intake_stop(struct intake *intake);
 
-/* How many times its prefetch a queue hands out now; 1: they are not small. */
-int intake_times(const struct intake *intake);
+/* How many messages are handed out ahead, of all queues, while they are small;
+ * 0: they are not. */
+size_t intake_wide(const struct intake *intake);
 
 /* The connection's generation; 0: there is none. */
 uint64_t intake_generation(const struct intake *intake);

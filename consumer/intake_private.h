@@ -56,7 +56,7 @@ struct intake {
 	pthread_t thread;
 	_Atomic uint64_t generation;
 	_Atomic bool starved; /* somebody waits for room in out */
-	_Atomic int times;    /* the prefetch is so many times as wide */
+	_Atomic size_t wide;  /* messages, see intake_wide */
 
 	/* the thread's own */
 	struct pulse *pulse;

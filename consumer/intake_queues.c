@@ -126,10 +126,10 @@ static bool consume_all(struct intake *intake, bool doubtful, struct err *err)
 	for (size_t i = 0; i < intake->queue_count; i++) {
 		struct source_queue *queue = &intake->queues[i];
 
+		queue->wide = false;
 		if (queue->missing || is_left_out(queue) ||
 			(queue->skips > 0) != doubtful)
 			continue;
-		queue->wide = false;
 		if (!broker_consume(intake->broker, queue->name,
 			    queue->prefetch, err))
 			return skip(queue, err);
@@ -145,19 +145,35 @@ static bool is_for_many(const struct source_queue *queue)
 		!work_queue_is_dead(queue->name);
 }
 
-/* The smallest and the largest prefetch of the queues that may be widened. */
-static void prefetches(const struct intake *intake, int *least, int *most)
+/* What more a queue hands out when its prefetch is so many times as wide. */
+static int more_of(const struct source_queue *queue, int times)
 {
-	*least = INT_MAX;
-	*most = 1;
-	for (size_t i = 0; i < intake->queue_count; i++) {
-		const int prefetch = intake->queues[i].prefetch;
+	const int more = queue->prefetch * (times - 1);
 
-		if (work_queue_is_dead(intake->queues[i].name))
-			continue;
-		*least = prefetch < *least ? prefetch : *least;
-		*most = prefetch > *most ? prefetch : *most;
-	}
+	return more < UINT16_MAX ? more : UINT16_MAX;
+}
+
+/* What all that may be widened hand out together. */
+static int64_t ahead(const struct intake *intake, int times)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < intake->queue_count; i++)
+		if (is_for_many(&intake->queues[i]))
+			sum += intake->queues[i].prefetch +
+				more_of(&intake->queues[i], times);
+	return sum;
+}
+
+static int least_prefetch(const struct intake *intake)
+{
+	int least = INT_MAX;
+
+	for (size_t i = 0; i < intake->queue_count; i++)
+		if (is_for_many(&intake->queues[i]) &&
+			intake->queues[i].prefetch < least)
+			least = intake->queues[i].prefetch;
+	return least;
 }
 
 /* A load is the dearer a message the fewer messages it has, and it has no more
@@ -168,23 +184,22 @@ static bool widen(struct intake *intake, int times, struct err *err)
 {
 	LOG(LOG_DEBUG, "prefetch_widened", LOG_I("times", times),
 		LOG_I("mean_bytes", intake->mean_bytes));
-	atomic_store(&intake->times, times);
 	for (size_t i = 0; i < intake->queue_count; i++) {
 		struct source_queue *queue = &intake->queues[i];
-		const int more = queue->prefetch * (times - 1);
 
 		if (!is_for_many(queue))
 			continue;
 		if (!broker_consume_more(intake->broker, queue->name,
-			    more < UINT16_MAX ? more : UINT16_MAX, err))
+			    more_of(queue, times), err))
 			return false;
 		queue->wide = true;
 	}
+	atomic_store(&intake->wide, (size_t)ahead(intake, times));
 	return true;
 }
 
-/* What was given stays here; nothing is given back, for it would stand in the
- * queue above its bound. */
+/* What was given stays here: given back it would stand in the queue above its
+ * bound. */
 static bool narrow(struct intake *intake, struct err *err)
 {
 	LOG(LOG_INFO, "prefetch_narrowed",
@@ -198,42 +213,42 @@ static bool narrow(struct intake *intake, struct err *err)
 			return false;
 		queue->wide = false;
 	}
-	atomic_store(&intake->times, 1);
+	atomic_store(&intake->wide, 0);
 	return true;
 }
 
 /* They have grown: so many of that size would be more than two batches, or
  * have filled the queue already, and what follows is not seen. */
-static bool are_too_large(const struct intake *intake, int times, int most)
+static bool are_too_large(const struct intake *intake)
 {
-	return intake->held_count > 0 || intake->mean_bytes * most * times >
-		intake->config->batch_bytes * 2;
+	return intake->held_count > 0 ||
+		intake->mean_bytes * (int64_t)intake_wide(intake) >
+			intake->config->batch_bytes * 2;
 }
 
 bool intake_fit_prefetch(struct intake *intake, size_t weight,
 	struct err *err)
 {
-	const int now = intake_times(intake);
-	int least, most;
 	int64_t fit;
 
 	intake->mean_bytes += ((int64_t)weight - intake->mean_bytes) / 16;
-	prefetches(intake, &least, &most);
-	if (now > 1)
-		return !are_too_large(intake, now, most) ||
-			narrow(intake, err);
-	if (acks_open(&intake->acks) < (uint64_t)least ||
-		clock_now_ms() < intake->wide_ms)
+	if (intake->renew)
 		return true;
-	fit = intake->config->batch_bytes / 2 / (intake->mean_bytes * most + 1);
+	if (intake_wide(intake) > 0)
+		return !are_too_large(intake) || narrow(intake, err);
+	if (intake->held_count > 0 || clock_now_ms() < intake->wide_ms ||
+		acks_open(&intake->acks) < (uint64_t)least_prefetch(intake))
+		return true;
+	fit = intake->config->batch_bytes / 2 /
+		(intake->mean_bytes * ahead(intake, 1) + 1);
 	return fit < WIDEN_FROM ||
 		widen(intake, fit < INTAKE_WIDER ? (int)fit : INTAKE_WIDER,
 			err);
 }
 
-int intake_times(const struct intake *intake)
+size_t intake_wide(const struct intake *intake)
 {
-	return atomic_load(&intake->times);
+	return atomic_load(&intake->wide);
 }
 
 /* -- a connection -------------------------------------------------------- */
@@ -242,7 +257,6 @@ bool intake_subscribe(struct intake *intake, struct err *err)
 {
 	size_t missing;
 
-	atomic_store(&intake->times, 1);
 	if (!inspect_queues(intake, intake->broker, &missing, err))
 		return false;
 	if (missing > 0)

@@ -156,11 +156,10 @@ static bool take_waiting(struct loader *loader, int timeout_ms,
  * broker hands out, the other half comes during the load. */
 static bool gathers(const struct loader *loader, size_t before)
 {
-	const int times = intake_times(loader->intake);
-	const size_t most = (size_t)(loader->config->prefetch * times / 2);
+	const size_t most = intake_wide(loader->intake) / 2;
 	const size_t count = loader->pending_count;
 
-	return times > 1 && count >= before + GATHER_MIN && count < most &&
+	return count < most && count >= before + GATHER_MIN &&
 		!has_enough(loader);
 }
 

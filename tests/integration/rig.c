@@ -395,13 +395,13 @@ uint64_t rig_await_connection(uint64_t past)
 	return now;
 }
 
-void rig_await_times(int times)
+void rig_await_wide(size_t messages)
 {
 	const int64_t until = clock_now_ms() + RIG_PATIENCE_MS;
 
-	while (intake_times(rig.intake) != times && clock_now_ms() < until)
+	while (intake_wide(rig.intake) != messages && clock_now_ms() < until)
 		(void)poll(NULL, 0, 10);
-	CU_ASSERT_EQUAL_FATAL(intake_times(rig.intake), times);
+	CU_ASSERT_EQUAL_FATAL(intake_wide(rig.intake), messages);
 }
 
 void rig_await_deliveries(size_t count)

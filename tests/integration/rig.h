@@ -64,8 +64,8 @@ void rig_make_redelivered(size_t messages);
 void rig_renew_connection(void);
 /* Waits for another connection than `past`, the last there was; returns it. */
 uint64_t rig_await_connection(uint64_t past);
-/* Waits until the queue hands out so many times its prefetch. */
-void rig_await_times(int times);
+/* Waits until so many small messages are handed out ahead, see intake_wide. */
+void rig_await_wide(size_t messages);
 /* Waits until so many deliveries wait for the loader. */
 void rig_await_deliveries(size_t count);
 

@@ -494,10 +494,10 @@ static void large_messages_after_small_ones_are_taken_few_at_once(void)
 	lock = hold_the_load();
 	rig_start_consumer();
 	connection = rig_await_connection(0);
-	rig_await_times(16);
+	rig_await_wide(16 * 16);
 	rig_await_queue_len(0);
 	publish_large(large);
-	rig_await_times(1);
+	rig_await_wide(0);
 	for (; large < 100 && (left = rig_queue_len()) == 0; large++)
 		publish_large(1);
 	publish_large(12);
