@@ -122,7 +122,9 @@ daemons_stop() {
 
 # The daemon itself, also when `ip netns exec` and such are around it.
 daemon_gone() { # PID
-	[ ! -e "/proc/$1" ] || grep -qs ') Z' "/proc/$1/stat"
+	# the shell may reap it between two looks
+	[ ! -e "/proc/$1" ] || grep -qs ') Z' "/proc/$1/stat" ||
+		[ ! -e "/proc/$1" ]
 }
 
 # TERM now: gone in time, with 0.
