@@ -35,8 +35,8 @@ struct intake *intake_start(const struct config *config,
 /* Sends the acknowledgements it was given, closes, ends the thread. */
 void intake_stop(struct intake *intake);
 
-/* How many messages are handed out ahead, of all queues, while they are small;
- * 0: they are not. */
+/* How many messages a queue hands out ahead while they are small; 0: they are
+ * not. */
 size_t intake_wide(const struct intake *intake);
 
 /* The connection's generation; 0: there is none. */

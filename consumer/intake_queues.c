@@ -153,16 +153,20 @@ static int more_of(const struct source_queue *queue, int times)
 	return more < UINT16_MAX ? more : UINT16_MAX;
 }
 
-/* What all that may be widened hand out together. */
+/* What the widest queue hands out then. Seldom have several many small ones at
+ * once; when they fill the queue to the loader together, that narrows them. */
 static int64_t ahead(const struct intake *intake, int times)
 {
-	int64_t sum = 0;
+	int64_t most = 0;
 
-	for (size_t i = 0; i < intake->queue_count; i++)
-		if (is_for_many(&intake->queues[i]))
-			sum += intake->queues[i].prefetch +
-				more_of(&intake->queues[i], times);
-	return sum;
+	for (size_t i = 0; i < intake->queue_count; i++) {
+		const struct source_queue *queue = &intake->queues[i];
+		const int64_t all = queue->prefetch + more_of(queue, times);
+
+		if (is_for_many(queue) && all > most)
+			most = all;
+	}
+	return most;
 }
 
 static int least_prefetch(const struct intake *intake)
