@@ -228,11 +228,12 @@ static const struct setting settings[] = {
 	{ .section = "Consumer",
 		.name = "batch_rows", COUNT(1, 10000000), AT(batch_rows),
 		.preset = "50000",
-		.help = "records in a transaction, at most" },
+		.help = "records in a transaction, at most; a quarter more "
+			"where nothing else waits" },
 	{ .name = "batch_bytes", BYTES(1, GIB), AT(batch_bytes),
 		.preset = "24 MiB",
 		.help = "bytes in a transaction, at most, unless one message "
-			"is larger" },
+			"is larger; a quarter more where nothing else waits" },
 	{ .name = "prefetch", COUNT(1, 65535), AT(prefetch), .preset = "500",
 		.help = "messages the broker hands out ahead, for each queue; "
 			"fewer where full ones would be more than two "

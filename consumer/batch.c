@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
+/* How many come before the first that is too many. */
+static size_t cut(struct work *const *works, size_t count, int64_t max_rows,
 	int64_t max_bytes, int64_t guess)
 {
 	int64_t rows = 0;
@@ -21,6 +22,16 @@ size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
 			break;
 	}
 	return n;
+}
+
+size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
+	int64_t max_bytes, int64_t guess)
+{
+	const size_t more = cut(works, count, max_rows + max_rows / 4,
+		max_bytes + max_bytes / 4, guess);
+
+	return more == count ? count :
+		cut(works, count, max_rows, max_bytes, guess);
 }
 
 static bool same_dataset(const struct work *a, const struct work *b)

@@ -32,7 +32,9 @@ struct batch {
 };
 
 /* How many of works[0..count) one load takes: up to max_rows and max_bytes,
- * at least one. A work that was not read yet counts as `guess` rows. */
+ * at least one; all of them when that is up to a quarter more, as a load costs
+ * something however little it holds. A work that was not read yet counts as
+ * `guess` rows. */
 size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
 	int64_t max_bytes, int64_t guess);
 

@@ -11,9 +11,11 @@
 #define GUESSED_ROWS 500   /* of a message that was not read yet */
 #define PENDING_MAX 65536  /* messages of a batch */
 #define FLOW_MS 20         /* in a backlog the next one comes sooner */
-#define GATHER_MS 250      /* small messages that keep coming are awaited */
-#define GATHER_NAP_MS 10   /* ... while so many come in that time: */
+#define GATHER_MS 250      /* messages that keep coming are awaited */
+#define GATHER_NAP_MS 10   /* ... while so many small ones come in that time: */
 #define GATHER_MIN 64
+#define GATHER_BYTES (256 << 10) /* ... or so much in large ones, */
+#define GATHER_LARGE (64 << 10)  /* which have that much each */
 
 /* -- the plan ------------------------------------------------------------- */
 
@@ -152,28 +154,50 @@ static bool take_waiting(struct loader *loader, int timeout_ms,
 	return true;
 }
 
-/* Small messages, and many of them have just come: up to half of what the
- * broker hands out, the other half comes during the load. */
-static bool gathers(const struct loader *loader, size_t before)
+static size_t cut(const struct loader *loader, size_t count)
 {
-	const size_t most = intake_wide(loader->intake) / 2;
-	const size_t count = loader->pending_count;
-
-	return count < most && count >= before + GATHER_MIN &&
-		!has_enough(loader);
+	return batch_cut(loader->pending, count, loader->config->batch_rows,
+		loader->config->batch_bytes, GUESSED_ROWS);
 }
 
-/* What a load costs whatever it holds is most of it when it holds a few small
- * messages, and the broker is the dearer the sooner it is asked for the next:
- * while they stream in a load waits for more of them, asleep. */
+/* The latest message is a piece of a file that goes on behind it. */
+static bool goes_on(const struct loader *loader)
+{
+	const struct work *last = loader->pending[loader->pending_count - 1];
+
+	return last->kind == WORK_CHUNK &&
+		last->delivery->message.body.len >= GATHER_LARGE;
+}
+
+/* Many have just come, and they do not fill a load. Of small ones up to half of
+ * what the broker hands out: the other half comes during the load. */
+static bool gathers(const struct loader *loader, size_t before_count,
+	int64_t before_bytes)
+{
+	const size_t count = loader->pending_count;
+
+	if (count == 0 || cut(loader, count) < count)
+		return false;
+	if (goes_on(loader))
+		return before_count == 0 ||
+			loader->pending_bytes >= before_bytes + GATHER_BYTES;
+	return count < intake_wide(loader->intake) / 2 &&
+		count >= before_count + GATHER_MIN;
+}
+
+/* What a load costs whatever it holds is most of it when it holds a little, and
+ * the broker is the dearer the sooner it is asked for the next: while messages
+ * stream in a load waits for more of them, asleep. */
 static bool gather(struct loader *loader, struct err *err)
 {
 	const int64_t until = clock_now_ms() + GATHER_MS;
-	size_t before = 0;
+	size_t count = 0;
+	int64_t bytes = 0;
 
-	while (gathers(loader, before) && clock_now_ms() < until &&
+	while (gathers(loader, count, bytes) && clock_now_ms() < until &&
 		fate_wait(loader->fate, GATHER_NAP_MS)) {
-		before = loader->pending_count;
+		count = loader->pending_count;
+		bytes = loader->pending_bytes;
 		if (!take_waiting(loader, 0, err))
 			return false;
 	}
@@ -210,12 +234,6 @@ static void measure_pending(const struct loader *loader)
 }
 
 /* -- the thread ----------------------------------------------------------- */
-
-static size_t cut(const struct loader *loader, size_t count)
-{
-	return batch_cut(loader->pending, count, loader->config->batch_rows,
-		loader->config->batch_bytes, GUESSED_ROWS);
-}
 
 /* How many of the pending ones are loaded now. When more waits than a batch
  * takes, every other batch is for those beside the largest dataset: they do

@@ -35,12 +35,26 @@ static void a_batch_is_cut_by_rows_and_bytes(void)
 		set_work(i, 1, i * 10, 100, 1000);
 	check_cut(1000, 10000, 4);
 	check_cut(400, 4000, 4);
-	check_cut(399, 10000, 3);
-	check_cut(1000, 2999, 2);
+	check_cut(319, 10000, 3); /* 400 are more than a quarter more */
+	check_cut(10000, 2999, 2);
 	check_cut(1, 1, 1); /* one too large goes alone */
 	CU_ASSERT_EQUAL(batch_cut(list, 0, 1, 1, 500), 0);
 	works[0].kind = WORK_UNREAD;
-	check_cut(650, 10000, 2);
+	check_cut(639, 10000, 2);
+}
+
+/* It would be a load of its own. */
+static void a_small_rest_comes_along(void)
+{
+	for (size_t i = 0; i < 4; i++)
+		set_work(i, 1, i * 10, 100, 1000);
+	check_cut(320, 10000, 4);
+	check_cut(10000, 3200, 4);
+	check_cut(320, 3199, 3);
+	check_cut(319, 3200, 3);
+	works[3].kind = WORK_UNREAD;
+	check_cut(639, 10000, 3);
+	check_cut(640, 10000, 4);
 }
 
 /* Datasets and weights as "a5 b2"; the first letters after the parting. */
@@ -120,6 +134,7 @@ static void ranges_sort_as_numbers(void)
 CU_TestInfo batch_tests[] = {
 	{ "a batch is cut by rows and bytes",
 		a_batch_is_cut_by_rows_and_bytes },
+	{ "a small rest comes along", a_small_rest_comes_along },
 	{ "the largest dataset lets others pass",
 		the_largest_dataset_lets_others_pass },
 	{ "works are sorted and sources found",
