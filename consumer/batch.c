@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void add_up(const struct work *work, int64_t guess, int64_t *rows,
+	int64_t *bytes)
+{
+	*rows += work->kind == WORK_UNREAD ? guess : (int64_t)work->records;
+	*bytes += (int64_t)work->delivery->message.body.len;
+}
+
 /* How many come before the first that is too many. */
 static size_t cut(struct work *const *works, size_t count, int64_t max_rows,
 	int64_t max_bytes, int64_t guess)
@@ -13,11 +20,7 @@ static size_t cut(struct work *const *works, size_t count, int64_t max_rows,
 	size_t n = 0;
 
 	for (; n < count; n++) {
-		const struct work *work = works[n];
-
-		rows += work->kind == WORK_UNREAD ? guess :
-						    (int64_t)work->records;
-		bytes += (int64_t)work->delivery->message.body.len;
+		add_up(works[n], guess, &rows, &bytes);
 		if (n > 0 && (rows > max_rows || bytes > max_bytes))
 			break;
 	}
@@ -32,6 +35,17 @@ size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
 
 	return more == count ? count :
 		cut(works, count, max_rows, max_bytes, guess);
+}
+
+bool batch_fills(struct work *const *works, size_t count, int64_t rows,
+	int64_t bytes, int64_t guess)
+{
+	int64_t has_rows = 0;
+	int64_t has_bytes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		add_up(works[i], guess, &has_rows, &has_bytes);
+	return has_rows >= rows || has_bytes >= bytes;
 }
 
 static bool same_dataset(const struct work *a, const struct work *b)

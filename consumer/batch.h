@@ -38,6 +38,10 @@ struct batch {
 size_t batch_cut(struct work *const *works, size_t count, int64_t max_rows,
 	int64_t max_bytes, int64_t guess);
 
+/* Whether they hold at least so many rows, or so many bytes. */
+bool batch_fills(struct work *const *works, size_t count, int64_t rows,
+	int64_t bytes, int64_t guess);
+
 /* Moves those of the dataset that has most of the bytes behind all others, each
  * in their order; returns how many others there are. 0 and nothing moved when
  * there are none, or no memory. */

@@ -14,8 +14,9 @@
 #define GATHER_MS 250      /* messages that keep coming are awaited */
 #define GATHER_NAP_MS 10   /* ... while so many small ones come in that time: */
 #define GATHER_MIN 64
-#define GATHER_BYTES (256 << 10) /* ... or so much in large ones, */
-#define GATHER_LARGE (64 << 10)  /* which have that much each */
+#define GATHER_LARGE (64 << 10)  /* large ones have so many bytes, */
+#define GATHER_BYTES (256 << 10) /* and so many come */
+#define GATHER_PAUSE_MS 30       /* ... in that time */
 
 /* -- the plan ------------------------------------------------------------- */
 
@@ -154,10 +155,14 @@ static bool take_waiting(struct loader *loader, int timeout_ms,
 	return true;
 }
 
-static size_t cut(const struct loader *loader, size_t count)
+/* A batch, or so little less that waiting for the rest does not pay. */
+static bool has_batch(const struct loader *loader)
 {
-	return batch_cut(loader->pending, count, loader->config->batch_rows,
-		loader->config->batch_bytes, GUESSED_ROWS);
+	const int64_t rows = loader->config->batch_rows;
+	const int64_t bytes = loader->config->batch_bytes;
+
+	return batch_fills(loader->pending, loader->pending_count,
+		rows - rows / 10, bytes - bytes / 10, GUESSED_ROWS);
 }
 
 /* The latest message is a piece of a file that goes on behind it. */
@@ -169,20 +174,31 @@ static bool goes_on(const struct loader *loader)
 		last->delivery->message.body.len >= GATHER_LARGE;
 }
 
+/* What had come at the latest look. */
+struct gathered {
+	size_t count;
+	int64_t bytes; /* when enough large ones had come */
+	int64_t ms;    /* and when that was */
+};
+
 /* Many have just come, and they do not fill a load. Of small ones up to half of
  * what the broker hands out: the other half comes during the load. */
-static bool gathers(const struct loader *loader, size_t before_count,
-	int64_t before_bytes)
+static bool gathers(const struct loader *loader, struct gathered *before)
 {
 	const size_t count = loader->pending_count;
+	const bool many = count >= before->count + GATHER_MIN;
+	const int64_t now = clock_now_ms();
 
-	if (count == 0 || cut(loader, count) < count)
+	if (count == 0 || has_batch(loader))
 		return false;
-	if (goes_on(loader))
-		return before_count == 0 ||
-			loader->pending_bytes >= before_bytes + GATHER_BYTES;
-	return count < intake_wide(loader->intake) / 2 &&
-		count >= before_count + GATHER_MIN;
+	before->count = count;
+	if (!goes_on(loader))
+		return many && count < intake_wide(loader->intake) / 2;
+	if (loader->pending_bytes >= before->bytes + GATHER_BYTES) {
+		before->bytes = loader->pending_bytes;
+		before->ms = now;
+	}
+	return now - before->ms < GATHER_PAUSE_MS;
 }
 
 /* What a load costs whatever it holds is most of it when it holds a little, and
@@ -190,17 +206,13 @@ static bool gathers(const struct loader *loader, size_t before_count,
  * stream in a load waits for more of them, asleep. */
 static bool gather(struct loader *loader, struct err *err)
 {
-	const int64_t until = clock_now_ms() + GATHER_MS;
-	size_t count = 0;
-	int64_t bytes = 0;
+	struct gathered before = { .ms = clock_now_ms() };
+	const int64_t until = before.ms + GATHER_MS;
 
-	while (gathers(loader, count, bytes) && clock_now_ms() < until &&
-		fate_wait(loader->fate, GATHER_NAP_MS)) {
-		count = loader->pending_count;
-		bytes = loader->pending_bytes;
+	while (gathers(loader, &before) && clock_now_ms() < until &&
+		fate_wait(loader->fate, GATHER_NAP_MS))
 		if (!take_waiting(loader, 0, err))
 			return false;
-	}
 	return true;
 }
 
@@ -234,6 +246,12 @@ static void measure_pending(const struct loader *loader)
 }
 
 /* -- the thread ----------------------------------------------------------- */
+
+static size_t cut(const struct loader *loader, size_t count)
+{
+	return batch_cut(loader->pending, count, loader->config->batch_rows,
+		loader->config->batch_bytes, GUESSED_ROWS);
+}
 
 /* How many of the pending ones are loaded now. When more waits than a batch
  * takes, every other batch is for those beside the largest dataset: they do

@@ -57,6 +57,24 @@ static void a_small_rest_comes_along(void)
 	check_cut(640, 10000, 4);
 }
 
+static void check_fills(int64_t rows, int64_t bytes, bool want)
+{
+	CU_ASSERT_EQUAL(batch_fills(list, 4, rows, bytes, 500), want);
+}
+
+static void a_batch_is_filled_by_rows_or_bytes(void)
+{
+	for (size_t i = 0; i < 4; i++)
+		set_work(i, 1, i * 10, 100, 1000);
+	check_fills(400, 10000, true);
+	check_fills(1000, 4000, true);
+	check_fills(401, 4001, false);
+	works[1].kind = WORK_UNREAD;
+	check_fills(800, 10000, true);
+	check_fills(801, 10000, false);
+	CU_ASSERT_FALSE(batch_fills(list, 0, 1, 1, 500));
+}
+
 /* Datasets and weights as "a5 b2"; the first letters after the parting. */
 static void check_others(const char *from, size_t others, const char *want)
 {
@@ -135,6 +153,8 @@ CU_TestInfo batch_tests[] = {
 	{ "a batch is cut by rows and bytes",
 		a_batch_is_cut_by_rows_and_bytes },
 	{ "a small rest comes along", a_small_rest_comes_along },
+	{ "a batch is filled by rows or bytes",
+		a_batch_is_filled_by_rows_or_bytes },
 	{ "the largest dataset lets others pass",
 		the_largest_dataset_lets_others_pass },
 	{ "works are sorted and sources found",
