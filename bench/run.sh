@@ -137,7 +137,7 @@ make_data() {
 	"$bin/gen_events" "$records" 1 10 >"$work/events.json"
 	"$bin/gen_events" $((records * 5)) 5 10 >"$work/long.json"
 	"$bin/gen_events" "$records" 2 0 >"$work/unique.json"
-	"$bin/gen_events" -l $((records / 10 + small_files)) 3 0 >"$work/lines.ndjson"
+	"$bin/gen_events" -l $((records * 3 / 10 + small_files)) 3 0 >"$work/lines.ndjson"
 	"$bin/gen_events" -g -l "$nested_records" 4 10 >"$work/nested.json"
 }
 

@@ -2,10 +2,10 @@
 # 2 KB, and one record a message.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-kinds_steps=6
+kinds_steps=7
 
 kinds_round() {
-	local few=$((records / 10 + 1)) broker bytes
+	local few=$((records * 3 / 10 + 1)) bytes
 	next_step "(d) no key twice"
 	path_into path_dup0_per_s "unique_$round" "$work/unique.json"
 	path_end "unique_$round"
@@ -25,7 +25,21 @@ kinds_round() {
 	stop_daemons
 	next_step "(d) the broker alone, one record a message"
 	bytes=$(($(stat -c %s "$work/few.json") / few))
-	broker=$("$bin/bench_broker" -b "$bytes" "$few")
-	put broker_one_per_s "$broker"
+	put broker_one_per_s "$("$bin/bench_broker" -b "$bytes" "$few")"
 	gone "single_$round"
+	next_step "(d) the broker beside upsert and models, one record a message"
+	fresh "beside_$round"
+	put broker_one_beside_per_s "$(rate "$few" "$(beside "$bytes" "$few")")"
+	gone "beside_$round"
+}
+
+# Seconds until the broker has passed so many messages on, and the bare program
+# beside it has loaded as many records.
+beside() { # BYTES RECORDS
+	local started=$EPOCHREALTIME broker
+	"$bin/bench_broker" -b "$1" "$2" >/dev/null &
+	broker=$!
+	"$bin/bare_load" events events "$work/few.json" >/dev/null
+	wait "$broker"
+	calc "$EPOCHREALTIME - $started"
 }

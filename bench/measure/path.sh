@@ -33,6 +33,8 @@ path_into() {
 path_again() {
 	drop "$3" "${4:-events}"
 	await_sources "$2"
+	[ "$(q 'select records from meta.source order by source_id desc limit 1')" = \
+		"${5:-$records}" ] || trouble "the file has other records"
 	put "$1" "$(rate "${5:-$records}" "$(until_committed "$dropped_at")")"
 }
 
