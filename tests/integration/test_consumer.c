@@ -589,7 +589,7 @@ static void tags_of_an_old_connection_are_void(void)
 	rig_stop_consumer();
 	db_close(second);
 	/* the old tag 2 must not have acknowledged the third message */
-	CU_ASSERT_EQUAL(rig_queue_len(), 2);
+	rig_await_queue_len(2);
 	rig_start_consumer();
 	rig_await(MASTER_ROWS, 3);
 	check_sums();
@@ -608,7 +608,7 @@ static void a_polite_stop_leaves_nothing_behind(void)
 	rig_await_session(WAITS_FOR_LOCK);
 	rig_check("select together from meta.attempt", 1);
 	rig_stop_consumer();
-	CU_ASSERT_EQUAL(rig_queue_len(), 1);
+	rig_await_queue_len(1);
 	rig_check("select count(*) from meta.attempt", 0);
 	rig_check(DELTA_ROWS, 0);
 	db_close(lock);
