@@ -83,7 +83,9 @@ choose_parts() {
 	case " $parts " in *' peers '*) ;; *)
 		[ "$peers" != yes ] || parts+=' peers' ;;
 	esac
-	[ "$big" = no ] || parts+=' big'
+	case " $parts " in *' big '*) ;; *)
+		[ "$big" = no ] || parts+=' big'
+	esac
 	for name in $parts; do
 		declare -F "${name}_round" >/dev/null || bench_usage
 	done
